@@ -1,0 +1,54 @@
+"""The errors people meet, as one short tree.
+
+    HarnessError
+    ├── ConfigError      a setting is missing, unknown or contradicts another
+    ├── DatasetError     a benchmark's files are missing or a record does not fit
+    ├── MediaError       one picture or clip cannot be read (recorded against its sample)
+    ├── CapabilityError  the model cannot be asked what the task asks
+    ├── ModelError       a backend failed; ``transient`` says whether asking again may help
+    ├── ReplyError       a file of replies does not fit the benchmark
+    └── ResultError      a finished run is missing, incomplete or not comparable
+
+Each message says what happened, where, and what to do. The command line prints it without a traceback.
+"""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """Base of all errors that are meant for the user; its text needs no traceback to be understood."""
+
+
+class ConfigError(HarnessError):
+    """A setting is missing, unknown, out of range, or contradicts another one."""
+
+
+class DatasetError(HarnessError):
+    """A benchmark's files are missing on disk, or one of its records does not have the expected form."""
+
+
+class MediaError(HarnessError):
+    """One picture or clip cannot be opened or decoded; the engine records it against its sample."""
+
+
+class CapabilityError(HarnessError):
+    """The model lacks something that the task needs; raised before the first sample is asked."""
+
+
+class ModelError(HarnessError):
+    """A backend failed to answer.
+
+    ``transient`` is true where asking again may help (rate limit, time-out); the engine then retries with back-off.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class ReplyError(HarnessError):
+    """A file of replies made elsewhere has no layout that riddle knows, or does not fit the benchmark."""
+
+
+class ResultError(HarnessError):
+    """A finished run is missing, incomplete, of another version, or not comparable with another one."""

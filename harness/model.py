@@ -1,0 +1,55 @@
+"""What a model is: a function from a stream of requests to a stream of responses, in any order.
+
+The engine offers what is still to be asked and stores what comes back. How requests are batched, sent or queued is the
+model's own affair; pulling from the iterable is back-pressure, so a model takes no more than it can work on. A model never
+sees a task's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.types import Request, Response
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a model can be asked; checked against the task before the first sample."""
+
+    images: bool = True
+    several_images: bool = False
+    video: bool = False
+    loglikelihood: bool = False
+    needs_ideal: bool = False
+    """Set by the oracle only: its requests carry the benchmark's ideal reply, and its runs are marked as not a model."""
+
+
+class Model(Protocol):
+    """The seam between the engine and everything that can answer.
+
+    Attributes:
+        name: how the model appears in tables.
+        fingerprint: changes whenever an answer could: weights, processor, template, precision, engine options that matter.
+    """
+
+    name: str
+    fingerprint: str
+    capabilities: Capabilities
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
+        """Yield one response a request, in any order, as each is ready.
+
+        A request that cannot be answered yields a response with a ``failure``; an exception that escapes is recorded by the
+        engine against the requests in flight, which are then asked again one by one.
+        """
+        ...
+
+
+class LoglikelihoodModel(Model, Protocol):
+    """A model that can also weigh the choices of a closed question."""
+
+    def loglikelihood(self, requests: Iterable[Request]) -> Iterator[Response]:
+        """Yield responses whose ``logprobs`` hold the summed log-probability (nats) of each of the request's choices."""
+        ...

@@ -1,0 +1,117 @@
+"""What a benchmark is: a frozen value composed of functions, read top to bottom like its section in a paper.
+
+A task file in ``tasks/`` builds one `Task` per runnable definition and lists them in ``TASKS``. It loads nothing, calls no
+model, writes no file and has no loop over samples; ``harness.run`` does that for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from harness.types import FramePlan, Generation, Parsed, Part, Query, Record, Sample, Text
+
+if TYPE_CHECKING:
+    from harness.metrics.aggregate import Metric
+
+Prompt = Callable[[Sample], str]
+"""The text that is asked after the sample's media."""
+
+Parse = Callable[[str, Sample], Parsed]
+"""Reads the answer from a reply."""
+
+Score = Callable[[Parsed, Sample], Mapping[str, float]]
+"""Named per-sample scores in [0, 1]; the first name is the one shown beside the sample."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One way in which the benchmark's data lie on disk.
+
+    Attributes:
+        name: ``official``, ``vlmevalkit_tsv``, ``hf_parquet``, ...
+        files: glob patterns below the data folder that must exist for this layout, shown in the error when none is found.
+        read: yields records in the field names of the official layout, media columns as `MediaSource` handles. Its argument
+            is the data folder, or a file or files named by the user.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    read: Callable[[Sequence[Path]], Iterator[Record]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convention:
+    """How replies become numbers: one parser, one per-sample score, and the metrics over all samples.
+
+    ``note`` says in a sentence how it differs from ``official``.
+    """
+
+    parse: Parse
+    score: Score
+    metrics: tuple[Metric, ...]
+    primary: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a reader must know of the benchmark; printed by ``riddle ls task NAME`` and stored with each run."""
+
+    title: str
+    asks: str
+    split: str
+    n: int
+    paper: str
+    data: str
+    scorer: str
+    licence: str
+    differences: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One runnable definition of a benchmark.
+
+    Attributes:
+        name: as typed on the command line; the golden file of the same name tests it.
+        layouts: official first.
+        to_sample: the only function that knows column names.
+        prompt: builds the question text; the sample's media go before it (``media_first``).
+        prompts: further named variants of the prompt (``prompt=NAME`` in a run).
+        conventions: ``official`` is required and the default.
+        ideal: a reply that parser and metric of ``official`` give full marks (contract-tested, and what the oracle says).
+        choices: the closed set of replies, if there is one.
+        unit: how the primary metric is printed; ``percent`` multiplies by 100.
+        version: goes up whenever prompt, parser, split or metric changes; a report refuses to mix versions.
+    """
+
+    name: str
+    card: Card
+    layouts: tuple[Layout, ...]
+    to_sample: Callable[[Record], Sample]
+    prompt: Prompt
+    conventions: Mapping[str, Convention]
+    ideal: Callable[[Sample], str]
+    prompts: Mapping[str, Prompt] = field(default_factory=dict)
+    choices: Callable[[Sample], tuple[str, ...]] = lambda sample: ()
+    generation: Generation = Generation()
+    frames: FramePlan | None = None
+    needs: frozenset[Literal["images", "several_images", "video"]] = frozenset({"images"})
+    unit: Literal["percent", "points"] = "percent"
+    higher_is_better: bool = True
+    version: int = 1
+
+    def samples(self, records: Iterable[Record]) -> Iterator[Sample]:
+        """Turn records into samples, lazily and in order."""
+        return (self.to_sample(record) for record in records)
+
+    def query(self, sample: Sample, prompt: str = "default") -> Query:
+        """Compose the sample's media and the prompt text (``prompt`` names a variant) into what is asked."""
+        build = self.prompt if prompt == "default" else self.prompts[prompt]
+        parts: tuple[Part, ...] = (*sample.parts, Text(build(sample)))
+        return Query(
+            parts=parts, generation=self.generation, choices=self.choices(sample), ideal=self.ideal(sample)
+        )
