@@ -1,0 +1,496 @@
+"""From columns of per-sample scores to values with clustered standard errors and intervals.
+
+Every metric here is a smooth function of sums over clusters (what samples share: a picture, a document, a clip). An
+`Estimator` therefore returns a `Moment`: the value and its influence on each cluster. Linear combinations and ratios of
+moments are moments again, so a mean of three F1 values gets a standard error that knows that the same pictures stand behind
+all three, by the delta method and without resampling.
+
+    SE^2 = sum_g psi_g^2,    psi_g = sqrt(G / (G - 1)) * d value / d w_g        (w_g: the weight of cluster g)
+
+For a mean this is G/(G-1) 1/n^2 sum_g (sum_{i in g} (x_i - mean))^2: statsmodels' ``cov_type="cluster"`` for a regression on a
+constant, small-sample factor included. The factor sits in the influence, so that a sum over
+disjoint sub-tasks corrects each by its own number of clusters.
+
+Not here: what a sample's score is (``harness.metrics.choice`` and its neighbours), and comparisons of two runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.types import Scored
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+    Bools = npt.NDArray[np.bool_]
+    Strings = npt.NDArray[np.object_]
+
+FLAGS = ("unparsed", "failed", "missing", "truncated")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """A columnar view of scored samples; cheap to narrow, and still in the cluster codes of the whole table.
+
+    Attributes:
+        position: row numbers in the whole table, int[n].
+        cluster: cluster codes in 0..cluster_count-1, int[n].
+        cluster_count: number of clusters of the whole table (a narrowed view keeps it).
+        scores: score name to float64[n].
+        groups: group name to str[n].
+        flags: ``unparsed``, ``failed``, ``missing``, ``truncated`` to bool[n].
+    """
+
+    position: Ints
+    cluster: Ints
+    cluster_count: int
+    scores: Mapping[str, Floats]
+    groups: Mapping[str, Strings]
+    flags: Mapping[str, Bools]
+
+    @property
+    def n(self) -> int:
+        """Number of rows in view."""
+        return len(self.position)
+
+    def score(self, name: str) -> Floats:
+        """The column of a named score. Raises `KeyError` naming the scores there are."""
+        return _column(self.scores, "score", name)
+
+    def group(self, name: str) -> Strings:
+        """The column of a named group. Raises `KeyError` naming the groups there are."""
+        return _column(self.groups, "group", name)
+
+    def select(self, mask: Bools) -> Rows:
+        """The rows where ``mask`` (bool[n]) is true."""
+        return replace(
+            self,
+            position=self.position[mask],
+            cluster=self.cluster[mask],
+            scores={name: column[mask] for name, column in self.scores.items()},
+            groups={name: column[mask] for name, column in self.groups.items()},
+            flags={name: column[mask] for name, column in self.flags.items()},
+        )
+
+    @classmethod
+    def of(cls, scored: Iterable[Scored]) -> Rows:
+        """Collect scored samples. A sample without a cluster is its own; a score or group a sample lacks is NaN or ``""``."""
+        samples = list(scored)
+        flags = {
+            "unparsed": [row.parsed.unparsed for row in samples],
+            "failed": [row.failed is not None for row in samples],
+            "missing": [row.missing for row in samples],
+            "truncated": [row.truncated for row in samples],
+        }
+        scores = {name: [row.scores.get(name, math.nan) for row in samples] for name in _names(row.scores for row in samples)}
+        groups = {name: [row.groups.get(name, "") for row in samples] for name in _names(row.groups for row in samples)}
+        return cls._build([row.cluster or f"\0{row.sample_id}" for row in samples], scores, groups, flags)
+
+    @classmethod
+    def read(cls, path: Path) -> Rows:
+        """Read a run's ``scores.parquet`` (columns ``score.*``, ``group.*``, ``cluster``, ``reason``, ``failed``, flags)."""
+        import pyarrow.parquet as parquet
+
+        table = parquet.read_table(path)
+        column = {name: table.column(name).to_pylist() for name in table.column_names if name not in ("reply", "prediction")}
+        clusters = [own or f"\0{sample}" for own, sample in zip(column["cluster"], column["sample_id"], strict=True)]
+        scores = {name[6:]: [math.nan if x is None else x for x in column[name]] for name in column if name.startswith("score.")}
+        groups = {name[6:]: [x or "" for x in column[name]] for name in column if name.startswith("group.")}
+        flags = {
+            "unparsed": [reason is not None for reason in column["reason"]],
+            "failed": [failed is not None for failed in column["failed"]],
+            "missing": column["missing"],
+            "truncated": column["truncated"],
+        }
+        return cls._build(clusters, scores, groups, flags)
+
+    @classmethod
+    def _build(
+        cls,
+        clusters: Sequence[str],
+        scores: Mapping[str, Sequence[float]],
+        groups: Mapping[str, Sequence[str]],
+        flags: Mapping[str, Sequence[bool]],
+    ) -> Rows:
+        import numpy as np
+
+        codes: dict[str, int] = {}
+        cluster = np.array([codes.setdefault(name, len(codes)) for name in clusters], dtype=np.int64)
+        return cls(
+            position=np.arange(len(clusters), dtype=np.int64),
+            cluster=cluster,
+            cluster_count=len(codes),
+            scores={name: np.array(column, dtype=np.float64) for name, column in scores.items()},
+            groups={name: np.array(column, dtype=object) for name, column in groups.items()},
+            flags={name: np.array(flags[name], dtype=bool) for name in FLAGS},
+        )
+
+
+def _column(columns: Mapping[str, Any], kind: str, name: str) -> Any:
+    if name not in columns:
+        raise KeyError(f"no {kind} {name!r} in these rows; there are: {', '.join(sorted(columns)) or 'none'}")
+    return columns[name]
+
+
+def _names(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list({name: None for mapping in mappings for name in mapping})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moment:
+    """A value with what each cluster does to it.
+
+    Attributes:
+        value: NaN where undefined; ``reason`` then says why.
+        influence: psi_g, float64[cluster_count]; zero for clusters without a part in the value, NaN where one cluster is all
+            there is (its variance cannot be known).
+        samples: row numbers of the units behind the value, int[n]; for `all_of`, the first row of each group.
+        clusters: which clusters take part, bool[cluster_count].
+        proportion: the value is a mean of zeros and ones.
+        bounds: the smallest and largest possible value.
+    """
+
+    value: float
+    influence: Floats
+    samples: Ints
+    clusters: Bools
+    proportion: bool = False
+    bounds: tuple[float, float] | None = (0.0, 1.0)
+    reason: str | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of units (samples, or groups for `all_of`)."""
+        return len(self.samples)
+
+
+Estimator = Callable[[Rows], Moment]
+"""What a metric computes from rows."""
+
+Where = Mapping[str, str | Collection[str]] | Callable[[Rows], "Bools"] | None
+"""Which rows count: group name to value or values, or a function to bool[n]; None is all of them."""
+
+Weights = str | Mapping[str, float]
+"""A score's name, or a weighted sum of scores such as ``{"tp": 2, "fp": 1}``."""
+
+
+def mean(score: str, where: Where = None) -> Estimator:
+    """The mean of a score over samples. Undefined without samples."""
+
+    def estimate(rows: Rows) -> Moment:
+        chosen = _narrow(rows, where)
+        return _mean(chosen, chosen.score(score), chosen.cluster, chosen.position)
+
+    return estimate
+
+
+def all_of(score: str, by: str, where: Where = None) -> Estimator:
+    """The share of groups (of rows with equal ``by``) in which every row's score is 1: CircularEval, MME's acc+.
+
+    The group is the unit; it belongs to the cluster of its first row. A missing or failed row has score 0, so its group fails.
+    """
+
+    def estimate(rows: Rows) -> Moment:
+        import numpy as np
+
+        chosen = _narrow(rows, where)
+        _, first, member = np.unique(chosen.group(by).astype(str), return_index=True, return_inverse=True)
+        worst = np.ones(len(first))
+        np.minimum.at(worst, member, chosen.score(score))
+        hit = np.where(np.isnan(worst), np.nan, (worst >= 1).astype(np.float64))
+        return _mean(chosen, hit, chosen.cluster[first], chosen.position[first])
+
+    return estimate
+
+
+def ratio(num: Weights, den: Weights, where: Where = None, bounds: tuple[float, float] | None = (0.0, 1.0)) -> Estimator:
+    """A ratio of sums, such as F1 = ``ratio({"tp": 2}, {"tp": 2, "fp": 1, "fn": 1})``. Undefined if the denominator is 0."""
+
+    def estimate(rows: Rows) -> Moment:
+        chosen = _narrow(rows, where)
+        above, below = _weighted(chosen, num), _weighted(chosen, den)
+        total = float(below.sum())
+        if total == 0:
+            return _undefined(chosen, f"the denominator is 0 over {chosen.n} samples", bounds)
+        value = float(above.sum()) / total
+        part = (above - value * below) / total
+        return _moment(chosen, value, part, chosen.cluster, chosen.position, bounds=bounds)
+
+    return estimate
+
+
+def combine(parts: Sequence[tuple[float, Estimator]]) -> Estimator:
+    """A weighted sum of estimators on the same rows. Undefined if a part is."""
+
+    def estimate(rows: Rows) -> Moment:
+        return _sum(rows, [(weight, estimator(rows)) for weight, estimator in parts])
+
+    return estimate
+
+
+def sum_over(by: str, estimator: Estimator, values: Collection[str] | None = None) -> Estimator:
+    """The sum of an estimator over the values of a group that are present (``values`` keeps only some)."""
+
+    def estimate(rows: Rows) -> Moment:
+        return _sum(rows, [(1.0, estimator(part)) for _, part in _split(rows, by, values)])
+
+    return estimate
+
+
+def mean_over(by: str, estimator: Estimator, values: Collection[str] | None = None) -> Estimator:
+    """The unweighted mean of an estimator over the values of a group that are present (macro average)."""
+
+    def estimate(rows: Rows) -> Moment:
+        parts = _split(rows, by, values)
+        return _sum(rows, [(1.0 / len(parts), estimator(part)) for _, part in parts])
+
+    return estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A named estimator.
+
+    Attributes:
+        name: as it stands in ``result.json``.
+        estimator: what is computed.
+        unit: how it is printed; None is the task's unit. ``fraction`` and ``points`` are printed as they are.
+        by: a group by whose values the metric expands, into one estimate named ``name/value`` for each.
+        separator: set if the group holds several labels in one string, such as ``", "``; a sample counts for each.
+    """
+
+    name: str
+    estimator: Estimator = field(repr=False)
+    unit: str | None = None
+    by: str | None = None
+    separator: str | None = None
+
+    def moments(self, rows: Rows) -> Iterator[tuple[str, Moment]]:
+        """The named moments of this metric: one, or one for each value of ``by`` in sorted order."""
+        if self.by is None:
+            yield self.name, self.estimator(rows)
+        else:
+            for value, part in _split(rows, self.by, None, self.separator):
+                yield f"{self.name}/{value}", self.estimator(part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A metric's value with its uncertainty.
+
+    Attributes:
+        value: NaN where undefined (``method`` then says why); a fraction, or points as the metric defines.
+        se: clustered standard error; NaN where fewer than two clusters tell nothing of it.
+        low, high: the interval; NaN where there is none.
+        n: number of units; clusters: of independent clusters behind them.
+        method: ``wilson``, ``t``, or ``undefined: REASON``.
+    """
+
+    name: str
+    value: float
+    se: float
+    low: float
+    high: float
+    n: int
+    clusters: int
+    unit: str | None = None
+    method: str = "t"
+
+    def record(self) -> dict[str, Any]:
+        """The fields as JSON has them: what is not a number is None."""
+        raw = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in raw.items()}
+
+
+def aggregate(rows: Rows, metrics: Iterable[Metric], confidence: float = 0.95) -> list[Estimate]:
+    """Compute metrics with intervals at the given confidence, in order, each expanded by its group."""
+    return [estimate_of(name, moment, metric.unit, confidence) for metric in metrics for name, moment in metric.moments(rows)]
+
+
+def estimate_of(name: str, moment: Moment, unit: str | None = None, confidence: float = 0.95) -> Estimate:
+    """Give a moment its standard error and interval.
+
+    A mean of zeros and ones gets Wilson's interval at an effective sample size (`_effective_n`). Anything else gets
+    Student's t with G-1 degrees of freedom, cut at the metric's bounds; where it stands on a bound without any spread
+    (all right, all wrong), Wilson's interval over G clusters stands in, since no width at all is never true.
+    """
+    clusters = int(moment.clusters.sum())
+    if math.isnan(moment.value):
+        return Estimate(
+            name=name, value=math.nan, se=math.nan, low=math.nan, high=math.nan, n=moment.n, clusters=clusters,
+            unit=unit, method=f"undefined: {moment.reason}",
+        )  # fmt: skip
+    se = math.sqrt(float((moment.influence**2).sum()))
+    low, high, method = _interval(moment, se, clusters, confidence)
+    return Estimate(
+        name=name, value=moment.value, se=se, low=low, high=high, n=moment.n, clusters=clusters, unit=unit, method=method
+    )
+
+
+def wilson(p: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval for a proportion ``p`` of ``n`` trials (``n`` may be an effective, fractional size).
+
+    (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n); Wilson, JASA 22 (1927) 209-212.
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + confidence) / 2))
+    centre = p + z * z / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
+    return (0.0 if p == 0 else max(0.0, low)), (1.0 if p == 1 else min(1.0, high))
+
+
+def _interval(moment: Moment, se: float, clusters: int, confidence: float) -> tuple[float, float, str]:
+    value = moment.value
+    if moment.proportion:
+        return (*wilson(value, _effective_n(value, se, moment.n, clusters, confidence), confidence), "wilson")
+    if math.isnan(se):
+        return math.nan, math.nan, "undefined: fewer than two clusters"
+    floor, ceiling = moment.bounds or (-math.inf, math.inf)
+    if se <= 1e-12 * (ceiling - floor) and math.isfinite(ceiling - floor) and ceiling > floor:
+        place = min(1.0, max(0.0, (value - floor) / (ceiling - floor)))
+        if min(place, 1 - place) < 1e-12:
+            low, high = wilson(round(place), clusters, confidence)
+            return floor + low * (ceiling - floor), floor + high * (ceiling - floor), "wilson"
+    half = _student(clusters - 1, confidence) * se
+    return max(floor, value - half), min(ceiling, value + half), "t"
+
+
+def _effective_n(p: float, se: float, n: int, clusters: int, confidence: float) -> float:
+    """Trials of independent coins that are worth as much as n clustered ones: n/deff, deff = (clustered SE / simple SE)^2.
+
+    Never above n (a negative correlation inside clusters, as of a model that always says yes, is not extra knowledge), times
+    (t_{n-1} / t_{G-1})^2 for few clusters (Korn and Graubard, Survey Methodology 24 (1998) 193-201). Where the spread says
+    nothing (all right, all wrong, one cluster) a cluster counts as one trial.
+    """
+    if clusters < 2:
+        return 1.0
+    if p in (0.0, 1.0):
+        return float(clusters)
+    simple = math.sqrt(p * (1 - p) / (n - 1))
+    effective = n * min(1.0, (simple / se) ** 2) if se > 0 else float(n)
+    few = (_student(n - 1, confidence) / _student(clusters - 1, confidence)) ** 2
+    return max(1.0, effective * few)
+
+
+def _student(df: int, confidence: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, (1 + confidence) / 2))
+
+
+def _narrow(rows: Rows, where: Where) -> Rows:
+    import numpy as np
+
+    if where is None:
+        return rows
+    if callable(where):
+        return rows.select(where(rows))
+    mask = np.ones(rows.n, dtype=bool)
+    for name, wanted in where.items():
+        values = {wanted} if isinstance(wanted, str) else set(wanted)
+        mask &= np.array([value in values for value in rows.group(name)], dtype=bool)
+    return rows.select(mask)
+
+
+def _split(rows: Rows, by: str, values: Collection[str] | None = None, separator: str | None = None) -> list[tuple[str, Rows]]:
+    import numpy as np
+
+    column = rows.group(by)
+    labels = [value.split(separator) if separator else [value] for value in column]
+    members: dict[str, list[int]] = {}
+    for place, own in enumerate(labels):
+        for label in own:
+            members.setdefault(label, []).append(place)
+    parts = []
+    for label in sorted(members):
+        if label and (values is None or label in values):
+            mask = np.zeros(rows.n, dtype=bool)
+            mask[members[label]] = True
+            parts.append((label, rows.select(mask)))
+    return parts
+
+
+def _weighted(rows: Rows, weights: Weights) -> Floats:
+    import numpy as np
+
+    if isinstance(weights, str):
+        return rows.score(weights)
+    total = np.zeros(rows.n)
+    for name, weight in weights.items():
+        total = total + weight * rows.score(name)
+    return total
+
+
+def _mean(rows: Rows, values: Floats, cluster: Ints, position: Ints) -> Moment:
+    import numpy as np
+
+    if len(values) == 0:
+        return _undefined(rows, "no samples")
+    value = float(values.mean())
+    binary = bool(np.isin(values, (0.0, 1.0)).all())
+    return _moment(rows, value, (values - value) / len(values), cluster, position, proportion=binary)
+
+
+def _moment(
+    rows: Rows,
+    value: float,
+    part: Floats,
+    cluster: Ints,
+    position: Ints,
+    *,
+    proportion: bool = False,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+) -> Moment:
+    """Sum what each unit contributes (``part``) by cluster, with the factor for the number of clusters in it."""
+    import numpy as np
+
+    clusters = np.zeros(rows.cluster_count, dtype=bool)
+    clusters[cluster] = True
+    count = int(clusters.sum())
+    influence = np.bincount(cluster, weights=part, minlength=rows.cluster_count).astype(np.float64)
+    influence[clusters] = influence[clusters] * (math.sqrt(count / (count - 1)) if count > 1 else math.nan)
+    reason = "a score is not a number" if math.isnan(value) else None
+    return Moment(
+        value=value, influence=influence, samples=position, clusters=clusters, proportion=proportion, bounds=bounds, reason=reason
+    )
+
+
+def _undefined(rows: Rows, reason: str, bounds: tuple[float, float] | None = (0.0, 1.0)) -> Moment:
+    import numpy as np
+
+    clusters = np.zeros(rows.cluster_count, dtype=bool)
+    clusters[rows.cluster] = True
+    nothing = np.full(rows.cluster_count, math.nan)
+    return Moment(value=math.nan, influence=nothing, samples=rows.position, clusters=clusters, bounds=bounds, reason=reason)
+
+
+def _sum(rows: Rows, parts: Sequence[tuple[float, Moment]]) -> Moment:
+    import numpy as np
+
+    if not parts:
+        return _undefined(rows, "no samples")
+    if len(parts) == 1 and parts[0][0] == 1.0:
+        return parts[0][1]
+    low = high = value = 0.0
+    influence = np.zeros(rows.cluster_count)
+    clusters = np.zeros(rows.cluster_count, dtype=bool)
+    for weight, part in parts:
+        floor, ceiling = part.bounds or (-math.inf, math.inf)
+        low += min(weight * floor, weight * ceiling)
+        high += max(weight * floor, weight * ceiling)
+        value += weight * part.value
+        influence = influence + weight * part.influence
+        clusters |= part.clusters
+    samples = np.unique(np.concatenate([part.samples for _, part in parts]))
+    reason = next((part.reason for _, part in parts if part.reason), None)
+    return Moment(value=value, influence=influence, samples=samples, clusters=clusters, bounds=(low, high), reason=reason)
