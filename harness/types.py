@@ -29,6 +29,10 @@ class MediaSource(Protocol):
         """Return the encoded bytes. Raises `harness.errors.MediaError` if they cannot be had."""
         ...
 
+    def locator(self) -> dict[str, Any]:
+        """Return a JSON object with which `harness.data.media.from_locator` finds the bytes again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -217,3 +221,7 @@ class FileSource:
             return self.path.read_bytes()
         except OSError as error:
             raise MediaError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+
+    def locator(self) -> dict[str, Any]:
+        """What `harness.data.media.from_locator` needs to find the file again."""
+        return {"kind": "file", "path": str(self.path)}
