@@ -1,0 +1,111 @@
+"""SPHINX-X, as the paper's figure reads: views -> mixture of visual experts -> projector -> splice -> language model.
+
+Not here: cutting pictures into views (``tiling``), text (``template``, ``tokenizer``), generation (``engine``) and training.
+Views that are all padding are never encoded: a learned skip token stands in their place, so a prompt's visual length differs
+from picture to picture, and `encode` returns a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from models.sphinx_x.llm import build_language_model, set_active_experts
+from models.sphinx_x.projector import Projector
+from models.sphinx_x.tiling import Views
+from models.sphinx_x.variants import Variant
+from models.sphinx_x.vision import MixtureOfVisualExperts
+
+
+class SphinxX(nn.Module):
+    """The whole model of one variant, with random weights until a checkpoint is loaded."""
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.variant = variant
+        width = variant.backbone.width
+        self.vision = MixtureOfVisualExperts(variant)
+        self.projector = Projector(variant.channels, width)
+        self.start_img = nn.Parameter(torch.rand(1, 1, width))
+        self.end_img = nn.Parameter(torch.rand(1, 1, width))
+        if variant.skip_token != "none":
+            self.skip_token = nn.Parameter(torch.rand(1, 1, width))
+        self.language_model = build_language_model(variant.backbone)
+
+    def set_active_experts(self, count: int) -> None:
+        """Route tokens to ``count`` experts (sparse variants only)."""
+        set_active_experts(self.language_model, count)
+        self.variant = self.variant.with_options(active_experts=count)
+
+    def features(self, pixels: dict[int, Tensor]) -> Tensor:
+        """Encode and project views of one kind: size -> [n, 3, size, size] becomes [n, tokens, width]."""
+        return cast(Tensor, self.projector(self.vision(pixels)))
+
+    def encode(self, pictures: Sequence[Views]) -> list[Tensor]:
+        """Visual prompt of each picture, [positions, width]: per view start, tokens, end, or the skip token for an empty one.
+
+        All views of all pictures go through the encoders in one batch.
+        """
+        if not pictures:
+            return []
+        pixels = {size: torch.cat([views.pixels[size] for views in pictures]) for size in pictures[0].pixels}
+        channels = self.vision(pixels)
+        blocks: list[Tensor] = []
+        offset = 0
+        for views in pictures:
+            count = len(views.empty) - sum(views.empty)
+            blocks.append(self._assemble(channels[offset : offset + count], views.empty))
+            offset += count
+        return blocks
+
+    def _assemble(self, channels: Tensor, empty: Sequence[bool]) -> Tensor:
+        start, end = self.start_img[0], self.end_img[0]
+        parts: list[Tensor] = []
+        encoded = iter(channels)
+        for index, flag in enumerate(empty):
+            if flag:
+                skip = self.skip_token[0]
+                parts += [skip] if self.variant.skip_token == "bare" else [start, skip, end]
+                continue
+            tokens = next(encoded)
+            if index and self.variant.local_pool > 1:
+                tokens = self._pool(tokens)
+            parts += [start, self.projector(tokens), end]
+        return torch.cat(parts)
+
+    def _pool(self, tokens: Tensor) -> Tensor:
+        """Halve the token grid of a tile before projection; the class token stays."""
+        lead = tokens[: int(self.variant.class_token)]
+        side, channels = self.variant.side, tokens.shape[-1]
+        grid = tokens[len(lead) :].T.reshape(1, channels, side, side)
+        return torch.cat([lead, avg_pool2d(grid, self.variant.local_pool).reshape(channels, -1).T])
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Token ids [...] -> embeddings [..., width]."""
+        return cast(Tensor, self.language_model.get_input_embeddings()(ids))
+
+    def splice(self, visual: Sequence[Tensor], ids: Sequence[int]) -> Tensor:
+        """One prompt: the first id (start of text), then all pictures, then the remaining ids: [positions, width]."""
+        text = self.embed(torch.tensor(ids, dtype=torch.long, device=self.start_img.device))
+        return torch.cat([text[:1], *visual, text[1:]])
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        *,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        **options: Any,
+    ) -> Any:
+        """Run the language model over spliced embeddings [batch, positions, width]; causal unless a 4-D mask says otherwise.
+
+        Returns transformers' causal output: ``logits`` [batch, positions, vocabulary] and what ``options`` (``use_cache``,
+        ``past_key_values``, ``output_router_logits``, ``logits_to_keep``) ask for.
+        """
+        return self.language_model(
+            inputs_embeds=embeddings, attention_mask=attention_mask, position_ids=position_ids, **options
+        )
