@@ -7,7 +7,9 @@
     ├── CapabilityError  the model cannot be asked what the task asks
     ├── ModelError       a backend failed; ``transient`` says whether asking again may help
     ├── ReplyError       a file of replies does not fit the benchmark
-    └── ResultError      a finished run is missing, incomplete or not comparable
+    ├── ResultError      a finished run is missing, incomplete or not comparable
+    └── RunStopped       a run ended before it was complete; what it stored stays, and the same command goes on
+        └── Interrupted  the user asked for it (Ctrl-C); the command exits with 130
 
 Each message says what happened, where, and what to do. The command line prints it without a traceback.
 """
@@ -38,12 +40,14 @@ class CapabilityError(HarnessError):
 class ModelError(HarnessError):
     """A backend failed to answer.
 
-    ``transient`` is true where asking again may help (rate limit, time-out); the engine then retries with back-off.
+    ``transient`` is true where asking again may help (rate limit, time-out); the engine then retries with back-off, not
+    before ``retry_after_s`` (seconds, as a server's Retry-After header says) have passed.
     """
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    def __init__(self, message: str, *, transient: bool = False, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.transient = transient
+        self.retry_after_s = retry_after_s
 
 
 class ReplyError(HarnessError):
@@ -52,3 +56,11 @@ class ReplyError(HarnessError):
 
 class ResultError(HarnessError):
     """A finished run is missing, incomplete, of another version, or not comparable with another one."""
+
+
+class RunStopped(HarnessError):
+    """A run ended before it was complete (too many failures, disk full, folder in use); nothing that was stored is lost."""
+
+
+class Interrupted(RunStopped):
+    """A run was ended by the user; the same command goes on where it stopped."""

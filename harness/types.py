@@ -146,11 +146,15 @@ FinishReason = Literal["stop", "length", "filter", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no answer: ``kind`` is a short class for counting (``media``, ``model``, ``timeout``, ``reply``)."""
+    """Why there is no answer: ``kind`` is a short class for counting (``media``, ``model``, ``timeout``, ``reply``).
+
+    ``transient`` says that asking again may help, not before ``retry_after_s`` seconds if that is given.
+    """
 
     kind: str
     message: str
     transient: bool = False
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
