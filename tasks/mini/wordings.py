@@ -1,0 +1,57 @@
+"""How the mini benchmarks word their questions: every sentence template in one place, as data.
+
+They follow the wordings of the benchmarks they stand in for. A training corpus must use none of them (a test compares the two
+sets), so that a score on a mini benchmark says that a question was understood and not that its wording was remembered.
+Fields: ``a_thing`` "an orange ring", ``thing``/``other`` "orange ring", ``a_shape`` "a ring", ``number`` "two" or "7".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_YES_NO: Final = " Please answer yes or no."
+
+EVAL_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
+    "pope": ("Is there {a_thing} in the image?",),
+    "mme/existence": ("Is there {a_shape} in this image?" + _YES_NO,),
+    "mme/count/one": ("Is there only one shape in the image?" + _YES_NO,),
+    "mme/count": ("Are there a total of {number} shapes in the image?" + _YES_NO,),
+    "mme/position/left": ("Is the {thing} on the left side of the {other}?" + _YES_NO,),
+    "mme/position/right": ("Is the {thing} on the right side of the {other}?" + _YES_NO,),
+    "mme/position/above": ("Is the {thing} above the {other}?" + _YES_NO,),
+    "mme/position/below": ("Is the {thing} under the {other}?" + _YES_NO,),
+    "mme/color": ("Is there {a_thing} in the image?" + _YES_NO,),
+    "mme/OCR": ('Is the word in the logo "{word}"?' + _YES_NO,),
+    "mme/numerical_calculation": ("Is the answer to the arithmetic question in the image {number}?" + _YES_NO,),
+    "mmbench_en/attribute_recognition/colour": ("What color is the {shape} in the image?",),
+    "mmbench_en/attribute_recognition/shape": ("Which shape in the image is {colour}?",),
+    "mmbench_en/object_localization/count": ("How many shapes are there in the image?",),
+    "mmbench_en/object_localization/place": ("Where is the {thing} located in the image?",),
+    "mmbench_en/spatial_relationship": ("What is the position of the {thing} relative to the {other}?",),
+    "mmbench_en/ocr": ("Which word is written in the image?",),
+    "mmbench_en/attribute_comparison/highest": ("Which bar in the chart is the tallest?",),
+    "mmbench_en/attribute_comparison/lowest": ("Which bar in the chart is the shortest?",),
+    "mmbench_en/structuralized_imagetext_understanding": ("According to the chart, what is the value of bar {name}?",),
+    "mathvista/number": ("Which number is written in the image?",),
+    "mathvista/sum": ("What is the sum of the two numbers in the image?",),
+    "mathvista/bar/colour": ("What is the value of the {colour} bar?",),
+    "mathvista/bar/name": ("What is the value of the bar labeled {name}?",),
+    "mathvista/choice/highest": ("Which bar has the largest value?",),
+    "mathvista/choice/lowest": ("Which bar has the smallest value?",),
+    "docvqa/field": ("What is the {name}?", "What is the value of {name}?", "What is written next to {name}?"),
+    "docvqa/table": ("What is the value in row {row} and column {column}?",),
+    "refcoco/look": ("{colour} {shape}", "the {colour} {shape}"),
+    "refcoco/size": ("{size} {colour} {shape}", "{size} {shape}"),
+    "refcoco/place": ("{shape} on the {side}", "{side} {shape}", "{side} {colour} {shape}"),
+    "refcoco+/look": ("{colour} {shape}", "{shape} that is {colour}", "the {shape} in {colour}"),
+    "refcoco+/size": ("{size} {shape}", "{size} {colour} {shape}"),
+    "refcocog/look": ("{a_thing} in the picture", "the {shape} which is {colour}", "{a_shape} of {colour} color"),
+    "refcocog/place": ("a {colour} {shape} at the {side} of the picture",),
+    "refcocog/beside": ("the {thing} {relation} the {other}",),
+    "videobench/direction": ("In which direction does the {thing} move in the video?",),
+    "videobench/mover": ("What is moving in the video?",),
+    "videobench/colour": ("What color is the shape that moves in the video?",),
+    "videobench/shape": ("Which shape is moving in the video?",),
+    "videobench/count": ("How many shapes can be seen in the video?",),
+}  # fmt: skip
+"""Benchmark/question kind to its templates (`str.format` fields). RefCOCO's are the referring expressions themselves."""
