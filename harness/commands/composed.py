@@ -1,0 +1,134 @@
+"""Runs a verb through ``hydra.main``: composes its settings, checks them, runs one job or a multirun, gathers the outcomes.
+
+Jobs of a multirun may run in other processes and on other machines, so each leaves its outcome as a file in its folder of the
+sweep, and the command that started them reads those. ``hydra.main`` itself returns nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.catalog import admit
+from harness.commands.outcome import INCOMPLETE, USAGE, Outcome, Problem, encode
+from harness.commands.overrides import Prepared
+from harness.errors import ConfigError, HarnessError
+from harness.schema import read
+
+
+def compose_and_run(verb: str, prepared: Prepared, outcomes: list[Outcome]) -> None:
+    """Run ``verb`` with Hydra's words and append to ``outcomes`` what comes of each job, also when a later one crashes."""
+    sweep = _sweep_folder(prepared)
+    words = [*prepared.words, *([f"hydra.sweep.dir='{sweep}'"] if sweep else [])]
+    in_process: list[Outcome] = []
+    try:
+        failure = _call_hydra(verb, words, in_process)
+        if failure:
+            outcomes.append(Outcome(problems=(failure,)))
+    finally:
+        outcomes.extend(_gathered(sweep) if sweep and sweep.is_dir() else in_process)
+
+
+def job(verb: str, composed: Any) -> Outcome:
+    """Run one job on the composed settings; errors meant for the user become problems of the outcome.
+
+    Standard output is for the result alone, so whatever a library prints meanwhile goes to standard error.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            return _run(verb, composed)
+        except HarnessError as error:
+            if composed.get("debug") is True:
+                traceback.print_exc()
+            return Outcome(problems=(Problem.of(error),))
+
+
+def _run(verb: str, composed: Any) -> Outcome:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    module = importlib.import_module(f"harness.commands.{verb}")
+    try:
+        values = OmegaConf.to_container(composed, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"settings cannot be resolved: {error}") from error
+    config = read(module.CONFIG, values)  # type: ignore[arg-type]
+    admit(config.plugins)
+    outcome: Outcome = module.run(config)
+    return outcome
+
+
+def _call_hydra(verb: str, words: Sequence[str], outcomes: list[Outcome]) -> Problem | None:
+    """Run Hydra's main with ``words`` as its command line; return what went wrong outside of a job's own reckoning."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints and exits by itself, and the exit code is always 1
+    main = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(_Job(verb, outcomes))
+    with _command_line([f"riddle {verb}", *words]):
+        try:
+            main()
+        except (HydraException, OmegaConfBaseException) as error:
+            return Problem.of(error, exit=USAGE)
+        except SystemExit as error:
+            return Problem("UsageError", f"the command line cannot be used; see riddle {verb} --help", exit=USAGE) if error.code else None
+    return None
+
+
+class _Job:
+    """What Hydra calls for each job. An instance of a class, so that launchers can send it to other processes and machines."""
+
+    def __init__(self, verb: str, outcomes: list[Outcome]) -> None:
+        self.verb = verb
+        self.outcomes = outcomes
+        self.__name__ = self.__qualname__ = f"riddle_{verb}"
+
+    def __call__(self, composed: Any) -> None:
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        outcome = job(self.verb, composed)
+        self.outcomes.append(outcome)
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            folder = Path(HydraConfig.get().runtime.output_dir)
+            (folder / "outcome.json").write_text(encode(outcome.document(self.verb)), encoding="utf-8")
+
+
+def _sweep_folder(prepared: Prepared) -> Path | None:
+    """Return the folder for a multirun's outcomes, fresh in ``runs/.sweeps`` unless the user has chosen one."""
+    if not prepared.multirun:
+        return None
+    settings = dict(word.lstrip("+").split("=", 1) for word in prepared.words if "=" in word and word[0] not in "-~")
+    runs, stamp = settings.get("runs", "runs").strip("'\""), time.strftime("%Y%m%d-%H%M%S")
+    return Path(settings.get("hydra.sweep.dir", f"{runs}/.sweeps/{stamp}-{os.getpid()}").strip("'\""))
+
+
+def _gathered(sweep: Path) -> Iterator[Outcome]:
+    """Read the outcomes of a sweep's jobs in their order; a job that left none is a problem of its own."""
+    for folder in sorted((f for f in sweep.iterdir() if f.name.isdigit()), key=lambda f: int(f.name)):
+        file = folder / "outcome.json"
+        if file.is_file():
+            yield Outcome.of_document(json.loads(file.read_text(encoding="utf-8")))
+        else:
+            message = f"job {folder.name} ended without an outcome; see its messages above or in {folder}"
+            yield Outcome(problems=(Problem("JobLost", message, exit=INCOMPLETE),))
+
+
+@contextlib.contextmanager
+def _command_line(words: Sequence[str]) -> Iterator[None]:
+    """Let Hydra read ``words`` where it looks for them, in ``sys.argv``."""
+    before = sys.argv
+    sys.argv = list(words)
+    try:
+        yield
+    finally:
+        sys.argv = before

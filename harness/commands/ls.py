@@ -1,0 +1,148 @@
+"""``riddle ls``: what there is, and what one of them is. Reads files and names only, so that it answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.catalog import Catalog, admit, package_folder
+from harness.commands.outcome import Outcome
+from harness.commands.overrides import items
+from harness.commands.tables import entries, table
+from harness.errors import ConfigError
+from harness.names import suggestion, unknown
+from harness.task import Task
+
+HELP = """\
+  riddle ls                 everything there is
+  riddle ls tasks           the benchmarks (also: models, suites)
+  riddle ls task NAME       one benchmark: what it asks, how it is scored, where its data come from (also: model, suite)
+
+settings:
+  plugins=[PACKAGE]         list those of your own packages too
+  task_dirs=[DIR]           list the tasks in your own folders too
+  output=json               print one JSON document"""
+
+KINDS = ("task", "model", "suite")
+SETTINGS = ("plugins", "task_dirs", "output", "debug")
+
+
+def run(words: Sequence[str]) -> Outcome:
+    """List a kind of thing, or show one thing; the results hold a ``kind`` and a ``name`` each.
+
+    Raises:
+        ConfigError: the words name nothing that can be listed, or an unknown name.
+    """
+    settings = dict(word.split("=", 1) for word in words if "=" in word)
+    for key in settings:
+        if key not in SETTINGS:
+            raise ConfigError(f"{key}: unknown setting of riddle ls{suggestion(key, SETTINGS)}; known: {', '.join(SETTINGS)}")
+    plugins = items(settings.get("plugins", ""))
+    admit(plugins)
+    catalog = Catalog(plugins=plugins, task_dirs=tuple(map(Path, items(settings.get("task_dirs", "")))))
+    kind, *names = [word for word in words if "=" not in word] or ["everything"]
+    listings: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "tasks": lambda: [_task_row(entry.task, entry.origin) for entry in catalog.entries().values()],
+        "models": lambda: [_file_row("model", name, file) for name, file in catalog.choices("model").items()],
+        "suites": lambda: [_file_row("suite", name, file) for name, file in catalog.choices("suite").items()],
+    }
+    if kind == "everything":
+        return Outcome(tuple(row for listing in listings.values() for row in listing()))
+    if kind in listings and not names:
+        return Outcome(tuple(listings[kind]()))
+    singular = kind.removesuffix("s") if kind in listings else kind
+    if singular not in KINDS:
+        raise ConfigError(f"riddle ls {kind}: no such listing{suggestion(kind, [*listings, *KINDS])}; see riddle ls --help")
+    if not names:
+        raise ConfigError(f"riddle ls {kind} needs a name; riddle ls {kind}s lists them")
+    return Outcome(tuple(detail for name in names for detail in _details(singular, name, catalog)))
+
+
+def show(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return results as text: full descriptions if there are any, else one table a kind."""
+    details = [result for result in results if "detail" in result]
+    if details:
+        return "\n\n".join(_shown(result) for result in details)
+    parts = []
+    for kind in KINDS:
+        rows = [result for result in results if result["kind"] == kind]
+        columns = ["name", "title", "n", "split", "metric", "scorer"] if kind == "task" else ["name", "about"]
+        if rows:
+            head = [f"{kind}s", *columns[1:]]
+            parts.append(table(head, [[str(row[column]) for column in columns] for row in rows], right=("n",)))
+    return "\n\n".join(parts)
+
+
+def _details(kind: str, name: str, catalog: Catalog) -> list[dict[str, Any]]:
+    if kind == "task":
+        return [{**_task_row(task, ""), "detail": dict(_card(task))} for task in catalog.find_tasks([name])]
+    files = catalog.choices(kind)
+    if name not in files:
+        raise ConfigError(unknown(kind, name, files))
+    text = files[name].read_text(encoding="utf-8")
+    detail = {"settings": text.strip()} | (_class_of(text) if kind == "model" else {})
+    return [{**_file_row(kind, name, files[name]), "detail": detail}]
+
+
+def _task_row(task: Task, origin: str) -> dict[str, Any]:
+    """Return what a list shows of a task."""
+    card, official = task.card, task.conventions["official"]
+    row = {"kind": "task", "name": task.name, "title": card.title, "n": card.n, "split": card.split}
+    return {**row, "metric": official.primary, "scorer": card.scorer.partition("@")[0], "version": task.version, "origin": origin}
+
+
+def _card(task: Task) -> Iterable[tuple[str, Any]]:
+    """Yield the lines of a task's card."""
+    card = task.card
+    official = task.conventions["official"]
+    yield "asks", card.asks
+    yield "samples", f"{card.n} ({card.split})"
+    yield "metric", f"{official.primary}, {'higher' if task.higher_is_better else 'lower'} is better, in {task.unit}"
+    yield "all metrics", ", ".join(metric.name for metric in official.metrics)
+    yield "needs", ", ".join(sorted(task.needs)).replace("_", " ") or "text only"
+    yield "scorer", card.scorer
+    yield "paper", card.paper
+    yield "data", card.data
+    yield "licence", card.licence
+    yield "layouts", {layout.name: ", ".join(layout.files) for layout in task.layouts}
+    yield "conventions", {name: convention.note or "as the authors score" for name, convention in task.conventions.items()}
+    yield "prompts", ["default", *task.prompts]
+    if card.differences:
+        yield "differences", card.differences
+    yield "version", task.version
+
+
+def _shown(result: Mapping[str, Any]) -> str:
+    title = result.get("title") or result.get("about") or ""
+    lines: list[tuple[str, str]] = []
+    for label, value in result["detail"].items():
+        if isinstance(value, Mapping):
+            lines += [(first, f"{name}: {text}") for first, (name, text) in zip([label, *[""] * len(value)], value.items(), strict=False)]
+        else:
+            lines.append((label, ", ".join(value) if isinstance(value, list) else str(value)))
+    return f"{result['name']} · {title}\n{entries(lines)}"
+
+
+def _file_row(kind: str, name: str, file: Path) -> dict[str, Any]:
+    """Describe a YAML file by its first comment line."""
+    first = next((line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# ") and "@package" not in line), "")
+    return {"kind": kind, "name": name, "about": first.removeprefix("# "), "origin": str(file)}
+
+
+def _class_of(text: str) -> dict[str, str]:
+    """Return what the model's class says of itself, read from its source: importing it may import torch."""
+    target = next((line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("_target_:")), "")
+    module, _, name = target.rpartition(".")
+    package, *rest = module.split(".")
+    try:
+        file = package_folder(package).joinpath(*rest).with_suffix(".py")
+    except ConfigError:
+        return {}
+    if not file.is_file():
+        return {}
+    import ast
+
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    found = next((node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name), None)
+    return {"class": target} | ({"description": ast.get_docstring(found) or ""} if found else {})

@@ -1,0 +1,33 @@
+"""Plain text tables for standard output: aligned columns, never cut off, the same on a terminal and in a pipe.
+
+rich draws the progress display; results are not drawn with it, because it truncates to 80 columns in a pipe and takes longer to
+import than `riddle ls` takes in all.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
+    """Return rows below a head, columns two spaces apart; the columns named in ``right`` are aligned to the right."""
+    lines = [list(head), *[[str(cell) for cell in row] for row in rows]]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
+    aligned = [[_cell(cell, width, name in right) for cell, width, name in zip(line, widths, head, strict=True)] for line in lines]
+    aligned.insert(1, ["─" * width for width in widths])
+    return "\n".join("  ".join(line).rstrip() for line in aligned)
+
+
+def entries(pairs: Sequence[tuple[str, str]], width: int = 110) -> str:
+    """Return ``name   text`` lines with the text wrapped and aligned behind the longest name."""
+    indent = max((len(name) for name, _ in pairs), default=0) + 2
+    lines = []
+    for name, text in pairs:
+        paragraphs = [line for part in text.splitlines() or [""] for line in textwrap.wrap(part, width - indent) or [""]]
+        lines += [f"{label:<{indent}}{line}".rstrip() for label, line in zip([name, *[""] * len(paragraphs)], paragraphs, strict=False)]
+    return "\n".join(lines)
+
+
+def _cell(cell: str, width: int, right: bool) -> str:
+    return cell.rjust(width) if right else cell.ljust(width)

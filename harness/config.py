@@ -1,0 +1,254 @@
+"""What one command can be told: the dataclasses that are the schema of ``conf/``.
+
+YAML holds the values; `harness.schema` fills these classes from them as soon as Hydra has composed them, so no other module
+ever sees a ``DictConfig``. The ``Attributes:`` sections are what ``riddle VERB --help`` prints, which is why they address the
+person at the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathsConfig:
+    """Where things are kept.
+
+    Attributes:
+        data: benchmark data, one folder a benchmark
+        leaderboard: where the report is written
+    """
+
+    data: Path = Path("data")
+    leaderboard: Path = Path("leaderboard")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonConfig:
+    """What every verb understands.
+
+    Attributes:
+        output: text or json; json prints one document on standard output
+        debug: show the traceback of an error
+        plugins: your own packages, whose tasks, models and conf are used too
+        task_dirs: folders with your own task files
+        paths: where data, runs and reports are kept; a group of settings such as paths.data=DIR
+    """
+
+    output: Literal["text", "json"] = "text"
+    debug: bool = False
+    plugins: tuple[str, ...] = ()
+    task_dirs: tuple[Path, ...] = ()
+    paths: PathsConfig = PathsConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteConfig:
+    """A named list of benchmarks, and the data that they are meant for.
+
+    Attributes:
+        name: how the suite is called
+        tasks: the benchmarks in it, or file stems that stand for all their tasks
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MiniConfig:
+    """The drawn versions of the benchmarks.
+
+    Attributes:
+        seed: decides every drawing
+        n: questions a benchmark
+    """
+
+    seed: int = 0
+    n: int = 200
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if self.n < 1:
+            yield f"n={self.n}: must be at least 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodingConfig:
+    """How replies are produced; null keeps what the benchmark says.
+
+    Attributes:
+        max_new_tokens: limit of a reply
+        temperature: 0 is greedy
+        top_p: share of the probability that is drawn from
+    """
+
+    max_new_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if self.max_new_tokens is not None and self.max_new_tokens < 1:
+            yield f"max_new_tokens={self.max_new_tokens}: must be at least 1"
+        if self.temperature is not None and self.temperature < 0:
+            yield f"temperature={self.temperature:g}: must not be negative"
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            yield f"top_p={self.top_p:g}: must be above 0 and at most 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalConfig(CommonConfig):
+    """Ask a model the questions of one or more benchmarks, and score its replies.
+
+    Attributes:
+        model: which model, a name from `riddle ls models`; model.KEY=VALUE changes one of its settings
+        task: benchmarks from `riddle ls tasks`: task=pope or task=[pope,mme]
+        suite: a named list of benchmarks from `riddle ls suites`, instead of task
+        data: mini (drawn when missing), official (paths.data/TASK), or a folder or file
+        mini: seed and number of questions of the drawn data: mini.seed=N mini.n=N
+        runs: folder that finished and unfinished runs are kept in
+        limit: ask only the first N samples
+        dry: show prompts, media and the cost of the run without asking
+        control: blind (no pictures), swapped (another sample's pictures) or none
+        convention: how replies are scored, a name from the benchmark's card
+        prompt: which wording, a name from the benchmark's card
+        seed: decides every random draw
+        max_failures: share of samples that may fail before the run stops
+        decoding: greedy or sampled, or single settings such as decoding.max_new_tokens=64
+        confidence: of the intervals
+    """
+
+    model: Mapping[str, Any]
+    task: tuple[str, ...] = ()
+    suite: SuiteConfig | None = None
+    data: str = "mini"
+    mini: MiniConfig = MiniConfig()
+    runs: Path = Path("runs")
+    limit: int | None = None
+    dry: bool = False
+    control: Literal["none", "blind", "swapped"] = "none"
+    convention: str = "official"
+    prompt: str = "default"
+    seed: int = 0
+    max_failures: float = 0.01
+    decoding: DecodingConfig = DecodingConfig()
+    confidence: float = 0.95
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """The benchmarks asked for, by ``task`` or by ``suite``."""
+        return self.task or (self.suite.tasks if self.suite else ())
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is missing, out of range or contradictory."""
+        if not self.benchmarks:
+            yield "task: missing; say task=NAME (see riddle ls tasks) or suite=NAME (see riddle ls suites)"
+        if self.task and self.suite:
+            yield f"task={','.join(self.task)} and suite={self.suite.name}: give one of them"
+        if self.limit is not None and self.limit < 1:
+            yield f"limit={self.limit}: must be at least 1"
+        if not 0 <= self.max_failures <= 1:
+            yield f"max_failures={self.max_failures:g}: is a share of the samples, between 0 and 1"
+        if not 0 < self.confidence < 1:
+            yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreConfig(CommonConfig):
+    """Score replies that were made elsewhere; no model is needed, and no pictures.
+
+    Attributes:
+        task: the benchmark the replies belong to
+        predictions: file with the replies, in any of the known layouts
+        data: mini, official (paths.data/TASK), or a folder or file with the annotations
+        mini: seed and number of questions of the drawn data, for data=mini
+        name: how the replies' model appears in tables; the file's name unless given
+        runs: folder that the scored run is kept in
+        convention: how replies are scored, a name from the benchmark's card
+        confidence: of the intervals
+    """
+
+    task: str
+    predictions: Path
+    data: str = "official"
+    mini: MiniConfig = MiniConfig()
+    name: str | None = None
+    runs: Path = Path("runs")
+    convention: str = "official"
+    confidence: float = 0.95
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range or does not exist."""
+        if not self.predictions.is_file():
+            yield f"predictions={self.predictions}: no such file"
+        if not 0 < self.confidence < 1:
+            yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(CommonConfig):
+    """Train a variant of the model; the settings of the schedule are those of the training function.
+
+    Attributes:
+        model: which variant, a name from `riddle ls models`
+        train: schedule, data and checkpoints; a group of settings such as train.steps=N
+    """
+
+    model: Mapping[str, Any]
+    train: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig(CommonConfig):
+    """Write the leaderboard of all finished runs.
+
+    Attributes:
+        runs: folder with the runs
+        out: folder to write to; paths.leaderboard unless given
+        title: heading of the page
+    """
+
+    runs: Path = Path("runs")
+    out: Path | None = None
+    title: str = "riddle leaderboard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(CommonConfig):
+    """Make the data of benchmarks.
+
+    Attributes:
+        what: mini, the drawn versions of the benchmarks in their official layouts
+        benchmarks: which of them; all unless given
+        root: folder to write to; paths.data/mini unless given
+        seed: decides every drawing
+        n: questions a benchmark
+    """
+
+    what: Literal["mini"]
+    benchmarks: tuple[str, ...] = ()
+    root: Path | None = None
+    seed: int = 0
+    n: int = 200
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if self.n < 1:
+            yield f"n={self.n}: must be at least 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig(CommonConfig):
+    """Measure riddle itself.
+
+    Attributes:
+        bench: startup, engine, generate or scoring
+        options: settings of that measurement, such as items=500
+    """
+
+    bench: str
+    options: Mapping[str, Any] = field(default_factory=dict)
