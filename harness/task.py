@@ -46,13 +46,17 @@ class Layout:
 class Convention:
     """How replies become numbers: one parser, one per-sample score, and the metrics over all samples.
 
-    ``note`` says in a sentence how it differs from ``official``.
+    Attributes:
+        extracted: reads an answer that a judge already took out of the reply (a stored field ``extraction`` of a reply file);
+            None where the benchmark has no such step.
+        note: says in a sentence how it differs from ``official``.
     """
 
     parse: Parse
     score: Score
     metrics: tuple[Metric, ...]
     primary: str
+    extracted: Parse | None = None
     note: str = ""
 
 
