@@ -63,11 +63,13 @@ class Rows:
 
     def score(self, name: str) -> Floats:
         """The column of a named score. Raises `KeyError` naming the scores there are."""
-        return _column(self.scores, "score", name)
+        column: Floats = _column(self.scores, "score", name)
+        return column
 
     def group(self, name: str) -> Strings:
         """The column of a named group. Raises `KeyError` naming the groups there are."""
-        return _column(self.groups, "group", name)
+        column: Strings = _column(self.groups, "group", name)
+        return column
 
     def select(self, mask: Bools) -> Rows:
         """The rows where ``mask`` (bool[n]) is true."""

@@ -1,0 +1,66 @@
+"""Numbers in extracted answers, and the extraction that needs no judge, as MathVista has them.
+
+Not here: relaxed comparison of numbers (``harness.metrics.number``).
+"""
+
+from __future__ import annotations
+
+from harness.types import Parsed
+
+_QUOTED = 'The answer is "'
+
+
+def quoted_answer(reply: str) -> str | None:
+    r"""What stands in ``The answer is "...".`` on one line, up to the last ``".`` of that line; None if there is none.
+
+    Source: the quick extraction of lupantech/MathVista evaluation/extract_answer.py at 53d5258, whose pattern
+    ``The answer is "(.*)"\.`` this matches without its quadratic time on hostile replies.
+    """
+    for line in reply.split("\n"):
+        start = line.find(_QUOTED)
+        if start >= 0:
+            end = line.rfind('".', start + len(_QUOTED))
+            if end >= 0:
+                return line[start + len(_QUOTED) : end]
+    return None
+
+
+def bare_integer(reply: str) -> str | None:
+    """The reply as a canonical integer if it is nothing but one (``" 029"`` is ``"29"``); None otherwise."""
+    try:
+        return str(int(reply))
+    except ValueError:
+        return None
+
+
+def bare_float(reply: str) -> str | None:
+    """The reply as Python prints its float if it is nothing but a number (``"25.10"`` is ``"25.1"``); None otherwise."""
+    try:
+        return str(float(reply))
+    except ValueError:
+        return None
+
+
+def truncated_integer(text: str) -> Parsed:
+    """A number cut towards zero, as text (``"12.9"`` is ``"12"``); not a finite number is unparsed.
+
+    Source: lupantech/MathVista evaluation/calculate_score.py normalize_extracted_answer at 53d5258.
+    """
+    try:
+        return Parsed(str(int(float(text))))
+    except (ValueError, OverflowError):
+        return Parsed(None, "the extracted answer is no integer" if text else "nothing to read")
+
+
+def rounded_float(text: str, precision: float | None) -> Parsed:
+    """A number rounded to ``precision`` decimals, as Python prints it (``"1.20"`` to 2 is ``"1.2"``).
+
+    Unparsed if it is no number or the precision is not given. Source: as `truncated_integer`.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return Parsed(None, "the extracted answer is no number" if text else "nothing to read")
+    if precision is None:
+        return Parsed(None, "the question states no precision")
+    return Parsed(str(round(value, int(precision))))
