@@ -51,18 +51,24 @@ Adapt = Callable[[Row, Path], Record | Iterable[Record]]
 """Turns a row of a file into a record of the official layout (or several); the path is the data folder."""
 
 
-def layout(name: str, *patterns: str, adapt: Adapt | None = None, key: str | None = None) -> Layout:
+def layout(
+    name: str,
+    *patterns: str,
+    adapt: Adapt | None = None,
+    key: str | None = None,
+    reader: Callable[[Path], Iterator[Row]] | None = None,
+) -> Layout:
     """Describe data that lie in the files matching any of ``patterns`` below the data folder.
 
     All of ``patterns`` must match something (each also with ``.gz`` appended) for the layout to be recognised. ``key`` names
-    the member of a JSON object that holds the list of records (``"data"``).
+    the member of a JSON object that holds the list of records (``"data"``); ``reader`` reads files whose suffix misleads.
     """
     from harness.task import Layout
 
     def read(where: Sequence[Path]) -> Iterator[Record]:
         root = data_folder(where)
         for path in find_files(where, *patterns):
-            for row in read_table(path, key=key):
+            for row in read_table(path, key=key) if reader is None else reader(path):
                 adapted = row if adapt is None else adapt(row, root)
                 if isinstance(adapted, dict):
                     yield adapted
