@@ -24,7 +24,7 @@ usage: riddle VERB [SETTING=VALUE ...]        riddle VERB --help lists the setti
 
 {verbs}
 
-Settings are Hydra overrides. -m runs every combination of comma-separated values (riddle eval -m model=nano,chance task=pope,mme),
+Settings are Hydra overrides. -m runs every combination of comma-separated values (riddle eval -m model=nano,chance),
 --cfg job shows the composed settings, output=json prints one JSON document on standard output.
 Exit codes: 0 complete · 1 failed or unfinished · 2 wrong command or setting · 130 interrupted."""
 

@@ -80,7 +80,8 @@ def _call_hydra(verb: str, words: Sequence[str], outcomes: list[Outcome]) -> Pro
         except (HydraException, OmegaConfBaseException) as error:
             return Problem.of(error, exit=USAGE)
         except SystemExit as error:
-            return Problem("UsageError", f"the command line cannot be used; see riddle {verb} --help", exit=USAGE) if error.code else None
+            message = f"the command line cannot be used; see riddle {verb} --help"
+            return Problem("UsageError", message, exit=USAGE) if error.code else None
     return None
 
 

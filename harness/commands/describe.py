@@ -31,7 +31,8 @@ def verb_help(verb: str) -> str:
         return f"{head}\n\n{HELP}"
     shape = SHAPES[verb]
     lines = [(f"  {name}", f"{text}{_default(shape, name)}") for name, text in descriptions(shape).items()]
-    return f"{head}\n\nsettings:\n{entries(lines)}\n\n-m sweeps over comma-separated values; --cfg job shows the composed settings."
+    tail = "-m sweeps over comma-separated values; --cfg job shows the composed settings."
+    return f"{head}\n\nsettings:\n{entries(lines)}\n\n{tail}"
 
 
 def _default(shape: type[Any], name: str) -> str:

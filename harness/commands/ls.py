@@ -118,7 +118,8 @@ def _shown(result: Mapping[str, Any]) -> str:
     lines: list[tuple[str, str]] = []
     for label, value in result["detail"].items():
         if isinstance(value, Mapping):
-            lines += [(first, f"{name}: {text}") for first, (name, text) in zip([label, *[""] * len(value)], value.items(), strict=False)]
+            labels = [label, *[""] * (len(value) - 1)]
+            lines += [(first, f"{name}: {text}") for first, (name, text) in zip(labels, value.items(), strict=True)]
         else:
             lines.append((label, ", ".join(value) if isinstance(value, list) else str(value)))
     return f"{result['name']} · {title}\n{entries(lines)}"
@@ -126,7 +127,8 @@ def _shown(result: Mapping[str, Any]) -> str:
 
 def _file_row(kind: str, name: str, file: Path) -> dict[str, Any]:
     """Describe a YAML file by its first comment line."""
-    first = next((line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# ") and "@package" not in line), "")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    first = next((line for line in lines if line.startswith("# ") and "@package" not in line), "")
     return {"kind": kind, "name": name, "about": first.removeprefix("# "), "origin": str(file)}
 
 

@@ -56,8 +56,8 @@ class Outcome:
     def document(self, verb: str) -> dict[str, Any]:
         """Return the document described above."""
         errors = [{"kind": p.kind, "where": p.where, "message": p.message, "exit": p.exit} for p in self.problems]
-        results = [dict(result) for result in self.results]
-        return {"schema": SCHEMA, "verb": verb, "ok": self.exit == COMPLETE, "exit": self.exit, "results": results, "errors": errors}
+        head = {"schema": SCHEMA, "verb": verb, "ok": self.exit == COMPLETE, "exit": self.exit}
+        return {**head, "results": [dict(result) for result in self.results], "errors": errors}
 
     @staticmethod
     def of_document(document: Mapping[str, Any]) -> Outcome:

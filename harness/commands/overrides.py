@@ -17,10 +17,10 @@ from harness.commands import VERBS
 from harness.errors import ConfigError
 from harness.names import nearest, suggestion, unknown
 
-WITH_VALUE = frozenset("--config-dir -cd --config-name -cn --config-path -cp --cfg -c --package -p".split())
+WITH_VALUE = frozenset(["--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p"])
 """Hydra's flags that take the next word as their value."""
 
-ALONE = frozenset("--multirun -m --run -r --resolve --info -i --hydra-help --version --shell-completion -sc".split())
+ALONE = frozenset(["--multirun", "-m", "--run", "-r", "--resolve", "--info", "-i", "--hydra-help", "--shell-completion", "-sc"])
 """Hydra's flags that stand alone, or may."""
 
 

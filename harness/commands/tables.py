@@ -14,9 +14,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[st
     """Return rows below a head, columns two spaces apart; the columns named in ``right`` are aligned to the right."""
     lines = [list(head), *[[str(cell) for cell in row] for row in rows]]
     widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
-    aligned = [[_cell(cell, width, name in right) for cell, width, name in zip(line, widths, head, strict=True)] for line in lines]
-    aligned.insert(1, ["─" * width for width in widths])
-    return "\n".join("  ".join(line).rstrip() for line in aligned)
+    lines.insert(1, ["─" * width for width in widths])
+    columns = list(zip(widths, (name in right for name in head), strict=True))
+    return "\n".join("  ".join(map(_cell, line, columns)).rstrip() for line in lines)
 
 
 def entries(pairs: Sequence[tuple[str, str]], width: int = 110) -> str:
@@ -25,9 +25,11 @@ def entries(pairs: Sequence[tuple[str, str]], width: int = 110) -> str:
     lines = []
     for name, text in pairs:
         paragraphs = [line for part in text.splitlines() or [""] for line in textwrap.wrap(part, width - indent) or [""]]
-        lines += [f"{label:<{indent}}{line}".rstrip() for label, line in zip([name, *[""] * len(paragraphs)], paragraphs, strict=False)]
+        labels = [name, *[""] * (len(paragraphs) - 1)]
+        lines += [f"{label:<{indent}}{line}".rstrip() for label, line in zip(labels, paragraphs, strict=True)]
     return "\n".join(lines)
 
 
-def _cell(cell: str, width: int, right: bool) -> str:
+def _cell(cell: str, column: tuple[int, bool]) -> str:
+    width, right = column
     return cell.rjust(width) if right else cell.ljust(width)

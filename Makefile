@@ -1,0 +1,55 @@
+# make demo: from a clone to a leaderboard.   make test: everything that must hold.
+# Both make .venv on first use and install what constraints.txt pins. `make help` lists the variables.
+
+SHELL := /bin/bash
+VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
+PIP_ARGS ?=
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) $(PIP_ARGS)
+DEMO_MODELS := nano,nano_moe,oracle,constant,chance
+
+.PHONY: demo test help constraints clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    evaluate the shipped models on the mini suite and write a leaderboard"
+	@echo "make test    lint, types, architecture and tests"
+	@echo
+	@echo "PYTHON=python3.12   the interpreter for a new environment    VENV=DIR   where it is ($(VENV))"
+	@echo "PIP_ARGS=...        further arguments for pip                CONSTRAINTS=   (empty) takes the newest versions allowed"
+
+demo: $(VENV)/.riddle-demo
+	$(BIN)/riddle eval -m model=$(DEMO_MODELS) suite=mini
+	$(BIN)/riddle report
+
+test: $(VENV)/.riddle-test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "riddle needs Python 3.11 or newer; none was found. Say make PYTHON=/path/to/python"; exit 1; }
+	@echo "making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no environment could be made; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.riddle-demo: pyproject.toml $(wildcard $(CONSTRAINTS)) | $(VENV)/bin/python
+	@echo "installing riddle (a few minutes the first time)"
+	@$(INSTALL) -e '.[local,video]'
+	@touch $@
+
+$(VENV)/.riddle-test: pyproject.toml $(wildcard $(CONSTRAINTS)) | $(VENV)/bin/python
+	@echo "installing riddle with its tools (a few minutes the first time)"
+	@$(INSTALL) -e '.[local,train,video,dev]'
+	@touch $(VENV)/.riddle-demo $@
+
+# Writes the versions of this environment to constraints.txt: names and versions only.
+constraints: $(VENV)/.riddle-test
+	@{ echo "# exactly what 'make demo' and 'make test' install; written by 'make constraints'"; \
+	  $(BIN)/pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
