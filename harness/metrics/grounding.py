@@ -1,0 +1,116 @@
+"""How well a box meets another: intersection over union in the arithmetic of the official scorers, and centre accuracy.
+
+Not here: frames and conversions (`harness.boxes`), reading boxes from replies (`harness.parsers.box`). The arithmetic is
+float32, step by step as ``torchvision.ops.box_iou``, because a hit is IoU >= 0.5 and replies at exactly one half exist: in
+double precision some of them land on the other side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.boxes import Box, Frame, padding, to_pixels
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float32]
+
+
+def iou(prediction: Sequence[float], reference: Sequence[float]) -> float:
+    """Intersection over union of two boxes given by corners in one frame, in float32.
+
+        |A and B| / (|A| + |B| - |A and B|),  |A| = (x2 - x1) (y2 - y1)
+
+    Range 0 to 1; no pixel is added, nothing is clipped or sorted. Boxes with swapped corners give 0. Where the formula is
+    undefined (two empty boxes, not a number, infinite) the result is 0, where the official code gets NaN, a miss as well.
+
+    Source: ``box_iou`` in Alpha-VLLM/LLaMA2-Accessory@3777c43, ``accessory/eval_mm/evaluate.py`` (torchvision's).
+
+    >>> iou((0, 0, 256, 256), (0, 0, 128, 256)), iou((3, 0, 1, 2), (0, 0, 3, 2)), iou((0, 0, 0, 0), (0, 0, 0, 0))
+    (0.5, 0.0, 0.0)
+    """
+    import numpy as np
+
+    single = iou_of_pairs(np.array([prediction], dtype=np.float32), np.array([reference], dtype=np.float32))
+    return float(single[0])
+
+
+def iou_of_pairs(predictions: Array, references: Array) -> Array:
+    """`iou` of n pairs at once: float32[n, 4] and float32[n, 4] give float32[n]."""
+    import numpy as np
+
+    a, b = np.asarray(predictions, dtype=np.float32), np.asarray(references, dtype=np.float32)
+    with np.errstate(all="ignore"):
+        overlap = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), np.float32(0))
+        shared = overlap[:, 0] * overlap[:, 1]
+        union = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1]) + (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) - shared
+        ratio = shared / union
+    return np.where(np.isfinite(ratio), np.maximum(ratio, np.float32(0)), np.float32(0))
+
+
+def padded_square_iou(fractions: Sequence[float], reference: Sequence[float], width: int, height: int) -> float:
+    """`iou` of a box in fractions of the padded square and a reference in pixels, rounded where the SPHINX authors round.
+
+    The prediction becomes float32 first and is then scaled by the longer side; the reference is shifted into the square
+    before it becomes float32.
+
+    >>> padded_square_iou((0.25, 0.25, 0.5, 0.75), (64, 64, 128, 192), 256, 256)
+    1.0
+    """
+    import numpy as np
+
+    dx, dy = padding(width, height)
+    x1, y1, x2, y2 = reference
+    with np.errstate(all="ignore"):
+        scaled = np.array([fractions], dtype=np.float64).astype(np.float32) * np.float32(max(width, height))
+    shifted = np.array([(x1 + dx, y1 + dy, x2 + dx, y2 + dy)], dtype=np.float32)
+    return float(iou_of_pairs(scaled, shifted)[0])
+
+
+def precise_iou(prediction: Sequence[float], reference: Sequence[float]) -> float:
+    """`iou` in double precision, as VLMEvalKit and lmms-eval compute it; 0 where the boxes do not meet or have no area.
+
+    lmms-eval's ``compute_iou`` divides by zero for some boxes with swapped corners; they count 0 here.
+    """
+    width = min(prediction[2], reference[2]) - max(prediction[0], reference[0])
+    height = min(prediction[3], reference[3]) - max(prediction[1], reference[1])
+    if not (width > 0 and height > 0):
+        return 0.0
+    shared = width * height
+    union = _area(prediction) + _area(reference) - shared
+    return shared / union if 0 < union < float("inf") else 0.0
+
+
+def centre_is_inside(prediction: Sequence[float], reference: Sequence[float]) -> bool:
+    """Whether the centre of the predicted box lies in the reference, edges included (lmms-eval's ``Center_ACC``)."""
+    x, y = (prediction[0] + prediction[2]) / 2, (prediction[1] + prediction[3]) / 2
+    return reference[0] <= x <= reference[2] and reference[1] <= y <= reference[3]
+
+
+def box_by_magnitude(box: Sequence[float], width: int, height: int) -> Box:
+    """Guess a box's frame as VLMEvalKit does, and return it in pixels, clipped to the picture, with its corners sorted.
+
+    Values up to 1.5 are fractions, up to 1000 thousandths, beyond that pixels; so pixels of most pictures are misread. Only
+    the convention that reproduces VLMEvalKit (e8e78f0, ``vlmeval/dataset/refcoco.py``) does it.
+    """
+    largest = max(abs(value) for value in box)
+    frame: Frame = "unit" if largest <= 1.5 else "thousandths" if largest <= 1000 else "pixels"
+    x1, y1, x2, y2 = to_pixels(box, frame, width, height)
+    x1, x2 = sorted(min(max(x, 0.0), float(width)) for x in (x1, x2))
+    y1, y2 = sorted(min(max(y, 0.0), float(height)) for y in (y1, y2))
+    return x1, y1, x2, y2
+
+
+def best_box(candidates: Sequence[Box], reference: Sequence[float]) -> Box:
+    """Return the candidate that meets the reference best, the first of equals; all zeros if there is none.
+
+    Choosing with the reference at hand is an oracle: only the convention that reproduces lmms-eval's grounding task does it.
+    """
+    return max(candidates, key=lambda box: precise_iou(box, reference), default=(0.0, 0.0, 0.0, 0.0))
+
+
+def _area(box: Sequence[float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
