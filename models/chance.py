@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.types import Request, Response
-from models.seeding import digest_of, integer_of
+from models.seeding import integer_of
 
 
 class Chance:
@@ -18,7 +19,7 @@ class Chance:
     def __init__(self, seed: int = 0, *, name: str = "chance") -> None:
         self.name = name
         self.seed = seed
-        self.fingerprint = digest_of("chance", 1, seed)
+        self.fingerprint = hash_of(["chance", 1, seed])
         self.capabilities = Capabilities(images=True, several_images=True, video=True)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:

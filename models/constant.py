@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.errors import MediaError
+from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.types import Failure, Image, Request, Response, Video
-from models.seeding import digest_of
 
 
 class Constant:
@@ -21,7 +21,7 @@ class Constant:
         self.name = name
         self.reply = reply
         self.opens_media = opens_media
-        self.fingerprint = digest_of("constant", 1, reply, opens_media)
+        self.fingerprint = hash_of(["constant", 1, reply, opens_media])
         self.capabilities = Capabilities(images=True, several_images=True, video=True)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
@@ -36,7 +36,9 @@ class Constant:
 
 def _open_media(request: Request) -> Failure | None:
     """Decode the request's pictures and frames, one at a time, and drop them."""
-    from harness.data.media import open_image, read_frames
+    from harness.data.video import read_frames
+
+    from harness.data.media import open_image
 
     for part in request.parts:
         try:

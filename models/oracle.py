@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.errors import ConfigError
+from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.types import Failure, Request, Response
-from models.seeding import digest_of, unit_of
+from models.seeding import unit_of
 
 _YES_NO = re.compile(r"^(\W*)(yes|no)\b", re.IGNORECASE)
 _NUMBER = r"[-+]?\d*\.?\d+"
@@ -31,7 +32,7 @@ class Oracle:
         self.name = name
         self.accuracy = accuracy
         self.seed = seed
-        self.fingerprint = digest_of("oracle", 1, accuracy, seed)
+        self.fingerprint = hash_of(["oracle", 1, accuracy, seed])
         self.capabilities = Capabilities(images=True, several_images=True, video=True, needs_ideal=True)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:

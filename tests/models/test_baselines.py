@@ -13,13 +13,11 @@ from harness.types import Generation, Request, Text
 from models.chance import Chance
 from models.constant import Constant
 from models.oracle import Oracle, corrupt
-from models.seeding import digest_of, unit_of
+from models.seeding import unit_of
 
 
 def request(key: str, ideal: str | None = None, choices: tuple[str, ...] = ()) -> Request:
-    return Request(
-        key=key, sample_id=key, parts=(Text("?"),), generation=Generation(), choices=choices, ideal=ideal
-    )
+    return Request(key=key, sample_id=key, parts=(Text("?"),), generation=Generation(), choices=choices, ideal=ideal)
 
 
 def test_constant_repeats_its_reply() -> None:
@@ -107,8 +105,7 @@ def test_a_corrupted_box_does_not_overlap_the_right_one(corners: list[int]) -> N
 
 def test_fingerprints_follow_what_an_answer_depends_on() -> None:
     prints = {
-        model.fingerprint
-        for model in (Constant(), Constant("no"), Chance(), Chance(1), Oracle(), Oracle(0.7), Oracle(seed=1))
+        model.fingerprint for model in (Constant(), Constant("no"), Chance(), Chance(1), Oracle(), Oracle(0.7), Oracle(seed=1))
     }
     assert len(prints) == 7
     assert Constant(name="other").fingerprint == Constant().fingerprint
@@ -118,4 +115,3 @@ def test_fingerprints_follow_what_an_answer_depends_on() -> None:
 def test_draws_lie_in_the_unit_interval_and_repeat(text: str, number: int) -> None:
     assert 0.0 <= unit_of(text, number) < 1.0
     assert unit_of(text, number) == unit_of(text, number)
-    assert digest_of(text, number) != digest_of(number, text)

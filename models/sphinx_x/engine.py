@@ -1,0 +1,238 @@
+"""The local engine: from a stream of requests to a stream of responses, batched, for one SPHINX-X model.
+
+A window of requests is taken from the stream with its pictures encoded (``pictures``); prompts are grouped by their pictures
+and batched by length (``schedule``); each batch decodes until its last reply ends (``decoder``, ``replies``). A picture that
+cannot be read, or a prompt that does not fit, becomes a failure of its own requests. Not here: what a task is, retries,
+storage. The choice a reader may question: a batch is decoded to its end instead of being refilled as rows finish, because
+finished rows cost nothing here (they leave the packed tokens at once).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from harness.errors import ConfigError
+from harness.types import Failure, Request, Response, Text
+from models.sphinx_x.decoder import Decoder, Rows
+from models.sphinx_x.model import SphinxX
+from models.sphinx_x.pictures import Pictures, Visual
+from models.sphinx_x.replies import Replies, Reply
+from models.sphinx_x.schedule import Group, Prompt, group_of, plan
+from models.sphinx_x.template import STOP, answer_piece, open_prompt
+from models.sphinx_x.tokenizer import Tokenizer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """How the engine spends memory and time. In float32 none of it changes a greedy reply, save ``long_prompts``.
+
+    Attributes:
+        max_batch: prompts decoded side by side.
+        batch_tokens: positions in one batch, prompts and replies together.
+        window: requests taken from the stream before batches are planned.
+        threads: workers that decode pictures ahead; 0 decodes them when they are needed.
+        encode_batch: pictures that go through the encoders together.
+        long_prompts: what becomes of a prompt that leaves no room for its reply: a recorded failure, or its text cut from the
+            left (as the published code does), with a warning in the log.
+    """
+
+    max_batch: int = 64
+    batch_tokens: int = 16384
+    window: int = 256
+    threads: int = 2
+    encode_batch: int = 16
+    long_prompts: Literal["fail", "cut"] = "fail"
+
+    def __post_init__(self) -> None:
+        for name, least in (("max_batch", 1), ("batch_tokens", 1), ("window", 1), ("encode_batch", 1), ("threads", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"model.{name}={getattr(self, name)} (must be at least {least})")
+        if self.long_prompts not in ("fail", "cut"):
+            raise ConfigError(f"model.long_prompts={self.long_prompts!r} (must be fail or cut)")
+
+
+Answered = tuple[Prompt, Response]
+
+
+class Engine:
+    """Answers requests with one model; it reuses its buffers, so it serves one stream at a time."""
+
+    def __init__(self, model: SphinxX, tokenizer: Tokenizer, options: EngineOptions | None = None) -> None:
+        self.options = options or EngineOptions()
+        self._model = model.eval()
+        self._tokenizer = tokenizer
+        self._replies = Replies(tokenizer)
+        self._decoder = Decoder(model.language_model)
+        self._pictures = Pictures(model, self.options.threads, self.options.encode_batch)
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
+        """Yield one response a request, batch by batch."""
+        return self._serve(requests, self._open_prompts, self._generate)
+
+    def loglikelihood(self, requests: Iterable[Request]) -> Iterator[Response]:
+        """Yield responses whose ``logprobs`` are the summed log-probabilities (nats) of the request's choices as replies.
+
+        A choice's tokens are those that follow the open prompt when both are encoded as one; the end signal is not weighed.
+        """
+        return self._serve(requests, self._choice_prompts, self._weigh)
+
+    def _serve(
+        self,
+        requests: Iterable[Request],
+        prompts_of: Callable[[Request, int], list[Prompt] | Failure],
+        answer: Callable[[Sequence[Group], Visual], list[Answered]],
+    ) -> Iterator[Response]:
+        """Turn requests into prompts, run these in batches, and join the answers of each request."""
+        for window, visual in self._pictures.windows(requests, self.options.window):
+            prompts: list[Prompt] = []
+            parts: dict[int, list[Response | None]] = {}  # number of a request in the window -> answers to its prompts
+            for number, request in enumerate(window):
+                shown = visual.get(group_of(request))
+                found = shown if isinstance(shown, Failure) else prompts_of(request, 0 if shown is None else len(shown))
+                if isinstance(found, Failure):
+                    yield Response(key=request.key, finish_reason="error", failure=found)
+                    continue
+                parts[number] = [None] * len(found)
+                prompts += [prompt.numbered(number, index) for index, prompt in enumerate(found)]
+            for batch in plan(prompts, self.options.max_batch, self.options.batch_tokens):
+                for prompt, response in answer(batch, visual):
+                    parts[prompt.number][prompt.index] = response
+                    if all(parts[prompt.number]):
+                        yield _joined([part for part in parts.pop(prompt.number) if part])
+
+    def _open_prompts(self, request: Request, visual: int) -> list[Prompt] | Failure:
+        """The one prompt of a request that wants a reply."""
+        room = request.generation.max_new_tokens
+        if room < 1:
+            return Failure(kind="model", message=f"sample {request.sample_id}: max_new_tokens={room} leaves no reply")
+        return self._fitted(request, self._tokenizer.encode_prompt(_question(request)), visual, room)
+
+    def _choice_prompts(self, request: Request, visual: int) -> list[Prompt] | Failure:
+        """A prompt for each choice, with the choice as its reply."""
+        if not request.choices:
+            return Failure(kind="model", message=f"sample {request.sample_id}: has no choices to weigh")
+        question = _question(request)
+        asked = self._tokenizer.encode_prompt(question)
+        prompts: list[Prompt] = []
+        for choice in request.choices:
+            said = answer_piece(choice).removesuffix(STOP)
+            ids = [asked[0], *self._tokenizer.encode(open_prompt(question) + said)]
+            same = next((place for place, pair in enumerate(zip(asked, ids, strict=False)) if pair[0] != pair[1]), len(asked))
+            found = self._fitted(request, ids, visual, 0, tail=max(0, len(ids) - same))
+            if isinstance(found, Failure):
+                return found
+            prompts += found
+        return prompts
+
+    def _fitted(self, request: Request, ids: list[int], visual: int, room: int, *, tail: int = 0) -> list[Prompt] | Failure:
+        """The prompt, if it leaves room for its reply; else what `EngineOptions.long_prompts` says."""
+        limit = self._decoder.max_positions
+        excess = visual + len(ids) + room - limit
+        if excess > 0:
+            problem = (
+                f"sample {request.sample_id}: {visual} visual and {len(ids)} text tokens and {room} for the reply "
+                f"exceed the model's {limit} positions"
+            )
+            if self.options.long_prompts == "fail" or excess > len(ids) - tail - 2:
+                return Failure(kind="length", message=problem)
+            log.warning("%s; its text was cut by %d tokens from the left", problem, excess)
+            ids = [ids[0], *ids[1 + excess :]]
+        return [Prompt(request, tuple(ids), group_of(request), visual, room, tail)]
+
+    def _begin(self, batch: Sequence[Group], visual: Visual, room: int) -> tuple[Rows, list[Prompt], Tensor]:
+        """Run the prompts of a batch: its rows, its prompts in the rows' order, and the hidden states of all suffix tokens."""
+        sequences: list[Tensor] = []
+        for group in batch:
+            shown = visual.get(group.prompts[0].group)
+            pictures = [shown] if isinstance(shown, Tensor) else []
+            sequences.append(self._model.splice(pictures, group.prompts[0].ids[: group.shared]))
+        suffixes = [[prompt.ids[group.shared :] for prompt in group.prompts] for group in batch]
+        rows, hidden = self._decoder.extend(self._decoder.prefill(sequences), suffixes, room)
+        return rows, [prompt for group in batch for prompt in group.prompts], hidden
+
+    @torch.inference_mode()
+    def _generate(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
+        """Decode one batch to its end."""
+        started = time.perf_counter()
+        rows, prompts, hidden = self._begin(batch, visual, max(group.room for group in batch))
+        replies = [Reply(prompt) for prompt in prompts]
+        suffixes = [len(prompt.ids) - group.shared for group in batch for prompt in group.prompts]
+        ends = torch.tensor(list(accumulate(suffixes)), device=hidden.device) - 1
+        logits = self._decoder.logits(hidden[ends])
+        live = replies
+        while True:
+            tokens = self._replies.choose(logits, live)
+            keep = [
+                place
+                for place, (reply, token) in enumerate(zip(live, tokens.tolist(), strict=True))
+                if self._replies.append(reply, token)
+            ]
+            if not keep:
+                break
+            if len(keep) < len(live):
+                live = [live[place] for place in keep]
+                tokens = tokens[torch.tensor(keep, device=tokens.device)]
+                self._decoder.retire(rows, keep)
+            logits = self._decoder.logits(self._decoder.step(rows, tokens))
+        share = (time.perf_counter() - started) / len(replies)
+        return [(reply.prompt, self._response(reply, share)) for reply in replies]
+
+    def _response(self, reply: Reply, seconds: float) -> Response:
+        return Response(
+            key=reply.prompt.request.key,
+            text=self._replies.text(reply),
+            finish_reason=reply.finished or "length",
+            prompt_tokens=reply.prompt.positions,
+            completion_tokens=len(reply.ids),
+            seconds=seconds,
+        )
+
+    @torch.inference_mode()
+    def _weigh(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
+        """Log-probability of each prompt's tail, given all before it."""
+        started = time.perf_counter()
+        _, prompts, hidden = self._begin(batch, visual, 0)
+        suffixes = [len(prompt.ids) - group.shared for group in batch for prompt in group.prompts]
+        ends = list(accumulate(suffixes))
+        # the token at place i is predicted from the hidden state at i - 1
+        places = [end - 1 - back for prompt, end in zip(prompts, ends, strict=True) for back in range(prompt.tail, 0, -1)]
+        tails = [token for prompt in prompts for token in prompt.ids[len(prompt.ids) - prompt.tail :]]
+        logprobs = self._decoder.logits(hidden[places]).log_softmax(dim=-1)
+        said = logprobs.gather(1, torch.tensor(tails, device=hidden.device)[:, None])[:, 0].tolist()
+        share = (time.perf_counter() - started) / len(prompts)
+        answered: list[Answered] = []
+        for prompt, stop in zip(prompts, accumulate(prompt.tail for prompt in prompts), strict=True):
+            total = float(sum(said[stop - prompt.tail : stop]))
+            response = Response(
+                key=prompt.request.key, prompt_tokens=prompt.positions, completion_tokens=0, seconds=share, logprobs=(total,)
+            )
+            answered.append((prompt, response))
+        return answered
+
+
+def _question(request: Request) -> str:
+    """All text parts, a line each; pictures always stand before them, as in training."""
+    return "\n".join(part.text for part in request.parts if isinstance(part, Text))
+
+
+def _joined(parts: Sequence[Response]) -> Response:
+    """One response of the answers to a request's prompts, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    return Response(
+        key=parts[0].key,
+        prompt_tokens=max(part.prompt_tokens or 0 for part in parts),
+        completion_tokens=0,
+        seconds=sum(part.seconds or 0.0 for part in parts),
+        logprobs=tuple(value for part in parts for value in part.logprobs),
+    )

@@ -1,0 +1,126 @@
+"""Pictures of a stream of requests: decoded and tiled ahead in threads, encoded once each, in windows.
+
+Not here: prompts and generation. Requests of one group show the same pictures, so only the first of them is opened; what the
+previous window encoded is kept for the next one, because a group may straddle the two. One unreadable picture fails the
+requests that show it and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from harness.data.media import open_image
+from harness.engine.ahead import ahead
+from harness.errors import MediaError
+from harness.types import Failure, Image, Request, Video
+from models.sphinx_x.model import SphinxX
+from models.sphinx_x.schedule import group_of, windows
+from models.sphinx_x.tiling import Views, views_of_prompt
+from models.sphinx_x.variants import Variant
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+Visual = Mapping[str, Tensor | Failure]
+"""Group -> the visual positions [n, width] of its pictures, or why there are none."""
+
+VISUAL_BYTES = 512 * 2**20
+"""Memory that the encoded pictures of one window may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The pictures of one group after decoding and tiling, or why they could not be had."""
+
+    group: str
+    views: Sequence[Views] | Failure
+
+
+class Pictures:
+    """Opens and encodes for one model; ``threads`` decode ahead, ``batch`` pictures go through the encoders together."""
+
+    def __init__(self, model: SphinxX, threads: int, batch: int) -> None:
+        self._model = model
+        self._threads = threads
+        self._batch = batch
+
+    def windows(self, requests: Iterable[Request], size: int) -> Iterator[tuple[list[Request], Visual]]:
+        """Cut the stream into windows of at most ``size`` requests, each with what its pictures became."""
+        visual: dict[str, Tensor | Failure] = {}
+        opened: list[_Opened] = []
+        feed = _first_of_each_group(windows(requests, size, max(1, VISUAL_BYTES // _bytes_a_picture(self._model.variant))))
+        for item in ahead(feed, self._open, workers=self._threads, window=max(2 * self._threads, self._batch)):
+            if isinstance(item, _Opened):
+                opened.append(item)
+            if isinstance(item, list) or len(opened) >= self._batch:
+                visual |= self._encode(opened)
+                opened = []
+            if isinstance(item, list):
+                yield item, visual
+                needed = {group_of(request) for request in item}
+                visual = {group: shown for group, shown in visual.items() if group in needed}
+
+    def _open(self, item: Request | list[Request]) -> _Opened | list[Request]:
+        """Decode and tile the pictures of a request, in a worker thread; a finished window passes through."""
+        if isinstance(item, list):
+            return item
+        try:
+            return _Opened(group_of(item), views_of_prompt(list(_decoded(item)), self._model.variant))
+        except MediaError as error:
+            return _Opened(group_of(item), Failure(kind="media", message=str(error)))
+
+    @torch.inference_mode()
+    def _encode(self, opened: Sequence[_Opened]) -> dict[str, Tensor | Failure]:
+        """Encode the pictures of several groups in one batch."""
+        found: dict[str, Tensor | Failure] = {}
+        seen: list[tuple[str, Sequence[Views]]] = []
+        for item in opened:
+            if isinstance(item.views, Failure):
+                found[item.group] = item.views
+            else:
+                seen.append((item.group, item.views))
+        target = self._model.start_img
+        encoded = iter(self._model.encode([_moved(views, target) for _, several in seen for views in several]))
+        for group, several in seen:
+            found[group] = torch.cat([next(encoded) for _ in several])
+        return found
+
+
+def _first_of_each_group(cut: Iterable[list[Request]]) -> Iterator[Request | list[Request]]:
+    """Before each window, one request for every group of pictures that neither it nor the window before has shown."""
+    previous: set[str] = set()
+    for window in cut:
+        groups: set[str] = set()
+        for request in window:
+            group = group_of(request)
+            if group and group not in groups and group not in previous:
+                yield request
+            groups.add(group)
+        previous = groups
+        yield window
+
+
+def _decoded(request: Request) -> Iterator[Picture]:
+    """All pictures and frames of a request, in order. Raises `MediaError` at the first that cannot be read."""
+    for part in request.parts:
+        if isinstance(part, Image):
+            yield open_image(part.source)
+        elif isinstance(part, Video):
+            from harness.data.video import read_frames
+
+            yield from read_frames(part.source, part.frames)
+
+
+def _moved(views: Views, target: Tensor) -> Views:
+    """Views in the model's precision, on its device."""
+    return Views(views.empty, {size: pixels.to(target) for size, pixels in views.pixels.items()})
+
+
+def _bytes_a_picture(variant: Variant) -> int:
+    """Float32 bytes of the visual positions of one picture."""
+    return sum(variant.view_tokens(view) for view in range(variant.views)) * variant.backbone.width * 4
