@@ -25,7 +25,7 @@ _PLUS_SCALE: Final = 3
 @lru_cache(maxsize=1)
 def _scans() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the digit images as ink from 0 to 255 [n, 8, 8], and what each shows [n]."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # scikit-learn ships no types
+    from sklearn.datasets import load_digits
 
     digits = load_digits()
     return (digits.images * (255 / _BRIGHTEST)).astype(np.uint8), digits.target.astype(np.int64)

@@ -8,5 +8,6 @@ holds every sentence that is used.
 from __future__ import annotations
 
 from tasks.mini.wordings import EVAL_TEMPLATES
+from tasks.mini.writing import BENCHMARKS, DEFAULT_N, benchmark_of, write
 
-__all__ = ["EVAL_TEMPLATES"]
+__all__ = ["BENCHMARKS", "DEFAULT_N", "EVAL_TEMPLATES", "benchmark_of", "write"]

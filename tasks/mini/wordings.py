@@ -46,7 +46,7 @@ EVAL_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "refcoco+/look": ("{colour} {shape}", "{shape} that is {colour}", "the {shape} in {colour}"),
     "refcoco+/size": ("{size} {shape}", "{size} {colour} {shape}"),
     "refcocog/look": ("{a_thing} in the picture", "the {shape} which is {colour}", "{a_shape} of {colour} color"),
-    "refcocog/place": ("a {colour} {shape} at the {side} of the picture",),
+    "refcocog/place": ("{a_thing} at the {side} of the picture",),
     "refcocog/beside": ("the {thing} {relation} the {other}",),
     "videobench/direction": ("In which direction does the {thing} move in the video?",),
     "videobench/mover": ("What is moving in the video?",),

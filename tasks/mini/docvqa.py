@@ -1,0 +1,78 @@
+"""DocVQA in small: ``val_v1.0.json`` and ``documents/*.png``; two questions a page, every eighth document a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from harness.world import Dice, Page, Table
+from tasks.mini.draws import encoded, worlds
+from tasks.mini.wordings import EVAL_TEMPLATES
+
+_PER_DOCUMENT: Final = 2
+_TABLE_EVERY: Final = 8
+_FIRST_ID: Final = 50000
+
+
+@dataclass(frozen=True)
+class _Document:
+    image: Image.Image
+    kind: str
+    asked: tuple[tuple[str, str], ...]  # question and answer
+
+
+def _page(page: Page, dice: Dice) -> _Document:
+    wordings = dice.sample(EVAL_TEMPLATES["docvqa/field"], _PER_DOCUMENT)
+    fields = dice.sample(page.fields, _PER_DOCUMENT)
+    asked = tuple((wording.format(name=field.name), field.value) for wording, field in zip(wordings, fields, strict=True))
+    return _Document(page.image, "form", asked)
+
+
+def _table(table: Table, dice: Dice) -> _Document:
+    cells = [(i, j) for i in range(len(table.names)) for j in range(len(table.columns))]
+    asked = tuple(
+        (EVAL_TEMPLATES["docvqa/table"][0].format(row=table.names[i], column=table.columns[j]), table.rows[i][j])
+        for i, j in dice.sample(cells, _PER_DOCUMENT)
+    )
+    return _Document(table.image, "table/list", asked)
+
+
+def _documents(seed: int) -> Iterator[_Document]:
+    dice = Dice("docvqa", seed, "eval")
+    pages, tables = worlds(Page, "page", "docvqa", seed), worlds(Table, "table", "docvqa", seed)
+    while True:
+        for _ in range(_TABLE_EVERY - 1):
+            yield _page(next(pages), dice)
+        yield _table(next(tables), dice)
+
+
+def write(folder: Path, seed: int, n: int) -> None:
+    """Write ``n`` questions below ``folder``."""
+    (folder / "documents").mkdir()
+    records: list[dict[str, Any]] = []
+    for number, document in enumerate(_documents(seed), start=1):
+        if len(records) >= n:
+            break
+        name = f"mini{number:04d}_1.png"
+        (folder / "documents" / name).write_bytes(encoded(document.image))
+        for question, answer in document.asked[: n - len(records)]:
+            records.append(
+                {
+                    "questionId": _FIRST_ID + len(records),
+                    "question": question,
+                    "question_types": [document.kind],
+                    "image": f"documents/{name}",
+                    "docId": number,
+                    "ucsf_document_id": f"mini{number:04d}",
+                    "ucsf_document_page_no": "1",
+                    "answers": [answer],
+                    "data_split": "val",
+                }
+            )
+    whole = {"dataset_name": "docvqa", "dataset_version": "1.0", "dataset_split": "val", "data": records}
+    (folder / "val_v1.0.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")

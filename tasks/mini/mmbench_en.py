@@ -1,0 +1,230 @@
+"""MMBench dev EN in small: one TSV with pictures in base64, every question in all rotations of its options.
+
+The first rows hold the questions as they are, with pictures; the rotated rows follow (index + k * 1,000,000) and point to the
+picture's row by its index, the short form that VLMEvalKit's files use.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from harness.world import COLOURS, SHAPES, Chart, Dice, Scene, Sign
+from tasks.mini.draws import (
+    NUMBER_WORDS,
+    Options,
+    asked,
+    encoded,
+    groups,
+    interleave,
+    name_of,
+    options,
+    relation,
+    shares,
+    word_distance,
+    worlds,
+)
+from tasks.mini.wordings import EVAL_TEMPLATES
+
+FILE: Final = "mmbench_dev_20230712.tsv"
+COLUMNS: Final = (
+    *(
+        "index",
+        "question",
+        "hint",
+        "A",
+        "B",
+        "C",
+        "D",
+        "answer",
+        "category",
+        "image",
+        "source",
+        "l2-category",
+        "comment",
+        "split",
+    ),
+)
+ROTATION: Final = 1_000_000
+_L2: Final = {
+    "attribute_recognition": "finegrained_perception (instance-level)",
+    "object_localization": "finegrained_perception (instance-level)",
+    "ocr": "finegrained_perception (instance-level)",
+    "spatial_relationship": "finegrained_perception (cross-instance)",
+    "attribute_comparison": "finegrained_perception (cross-instance)",
+    "structuralized_imagetext_understanding": "logic_reasoning",
+}
+_CORNERS: Final = ("top left", "top right", "bottom left", "bottom right")
+_MIDDLE_PX: Final = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Item:
+    image: Image.Image
+    category: str
+    question: str
+    options: Options
+    hint: str = ""
+
+
+def _ask(kind: str, **fields: str) -> str:
+    return EVAL_TEMPLATES[f"mmbench_en/{kind}"][0].format(**fields)
+
+
+def _attribute(seed: int) -> Iterator[_Item]:
+    """Ask for the colour of a shape, or for the shape of a colour, where there is one such thing."""
+    dice = Dice("mmbench/attribute", seed, "eval")
+    turn = 0
+    for scene in worlds(Scene, "scene", "mmbench/attribute", seed):
+        kind = ("colour", "shape")[turn % 2]
+        known = [thing.shape if kind == "colour" else thing.colour for thing in scene.things]
+        single = [t for t in asked(scene) if known.count(t.shape if kind == "colour" else t.colour) == 1]
+        if not single:
+            continue
+        thing = dice.pick(single)
+        answer, words = (thing.colour, tuple(COLOURS)) if kind == "colour" else (thing.shape, SHAPES)
+        lures = dice.sample([word for word in words if word != answer], 3)
+        yield _Item(
+            image=scene.image,
+            category="attribute_recognition",
+            question=_ask(f"attribute_recognition/{kind}", shape=thing.shape, colour=thing.colour),
+            options=options(dice, answer, lures, turn // 2),
+        )
+        turn += 1
+
+
+def _count(seed: int) -> Iterator[_Item]:
+    """Ask how many things there are; one to five are equally frequent."""
+    dice = Dice("mmbench/count", seed, "eval")
+    scenes = worlds(Scene, "scene", "mmbench/count", seed)
+    turn = 0
+    while True:
+        for n in dice.sample(range(1, 6), 5):
+            scene = next(scene for scene in scenes if len(scene.things) == n)
+            lures = dice.sample([word for word in NUMBER_WORDS[1:6] if word != NUMBER_WORDS[n]], 3)
+            yield _Item(
+                image=scene.image,
+                category="object_localization",
+                question=_ask("object_localization/count"),
+                options=options(dice, NUMBER_WORDS[n], lures, turn),
+            )
+            turn += 1
+
+
+def _place(seed: int) -> Iterator[_Item]:
+    """Ask in which quarter of the picture a thing lies; it lies in none but that one."""
+    dice = Dice("mmbench/place", seed, "eval")
+    turn = 0
+    for scene in worlds(Scene, "scene", "mmbench/place", seed):
+        for thing in asked(scene)[:1]:
+            dx, dy = thing.box.centre[0] - scene.image.width / 2, thing.box.centre[1] - scene.image.height / 2
+            if min(abs(dx), abs(dy)) < _MIDDLE_PX:
+                continue
+            answer = _CORNERS[2 * (dy > 0) + (dx > 0)]
+            yield _Item(
+                image=scene.image,
+                category="object_localization",
+                question=_ask("object_localization/place", thing=name_of(thing)),
+                options=options(dice, answer, [corner for corner in _CORNERS if corner != answer], turn),
+            )
+            turn += 1
+
+
+def _relation(seed: int) -> Iterator[_Item]:
+    """Ask on which side of another thing a thing lies."""
+    dice = Dice("mmbench/relation", seed, "eval")
+    turn = 0
+    for scene in worlds(Scene, "scene", "mmbench/relation", seed):
+        things = dice.sample(asked(scene), 2)
+        side = relation(things[0].box, things[1].box) if len(things) == 2 else None
+        if side is None:
+            continue
+        lures = [other for other in ("left", "right", "above", "below") if other != side]
+        yield _Item(
+            image=scene.image,
+            category="spatial_relationship",
+            question=_ask("spatial_relationship", thing=name_of(things[0]), other=name_of(things[1])),
+            options=options(dice, side, lures, turn),
+        )
+        turn += 1
+
+
+def _ocr(seed: int, n: int) -> Iterator[_Item]:
+    """Ask for the word on a sign among the words of three similar signs, which are asked about in their turn."""
+    dice = Dice("mmbench/ocr", seed, "eval")
+    signs = worlds(Sign, "sign", "mmbench/ocr", seed)
+    turn = 0
+    for group in groups(signs, 4, -(-n // 4), lambda a, b: word_distance(a.word, b.word)):
+        for sign in group:
+            lures = [other.word for other in group if other is not sign]
+            mixed = options(dice, sign.word, lures, turn)
+            yield _Item(image=sign.image, category="ocr", question=_ask("ocr"), options=mixed)
+            turn += 1
+
+
+def _comparison(seed: int) -> Iterator[_Item]:
+    """Ask which bar is the tallest or the shortest; three bars leave option D blank."""
+    dice = Dice("mmbench/comparison", seed, "eval")
+    for turn, chart in enumerate(worlds(Chart, "chart", "mmbench/comparison", seed)):
+        kind = ("highest", "lowest")[turn % 2]
+        best = (max if kind == "highest" else min)(chart.bars, key=lambda bar: bar.value)
+        yield _Item(
+            image=chart.image,
+            category="attribute_comparison",
+            question=_ask(f"attribute_comparison/{kind}"),
+            options=options(dice, best.name, [bar.name for bar in chart.bars if bar != best], turn // 2),
+        )
+
+
+def _value(seed: int) -> Iterator[_Item]:
+    """Ask for the value of a bar among the values of all bars; every other question has a hint."""
+    dice = Dice("mmbench/value", seed, "eval")
+    for turn, chart in enumerate(worlds(Chart, "chart", "mmbench/value", seed)):
+        bar = dice.pick(chart.bars)
+        lures = [str(other.value) for other in chart.bars if other != bar]
+        others = [str(v) for v in range(1, 10) if v not in {b.value for b in chart.bars}]
+        yield _Item(
+            image=chart.image,
+            category="structuralized_imagetext_understanding",
+            question=_ask("structuralized_imagetext_understanding", name=bar.name),
+            options=options(dice, str(bar.value), lures + dice.sample(others, 3 - len(lures)), turn),
+            hint=f"The chart shows the values of {len(chart.bars)} bars." if turn % 2 else "",
+        )
+
+
+def _rotated(item: _Item, k: int) -> tuple[list[str], str]:
+    """Shift the options by ``k``; return them as four columns, blank where there is none, and the letter of the answer."""
+    texts = item.options.texts
+    shifted = texts[k:] + texts[:k]
+    return [*shifted, *[""] * (4 - len(shifted))], "ABCD"[(item.options.right - k) % len(texts)]
+
+
+def write(folder: Path, seed: int, n: int) -> None:
+    """Write ``n`` questions, each with all its rotations, below ``folder``."""
+    sizes = shares(n, (2, 1, 1, 2, 2, 2, 1))
+    streams = (
+        _attribute(seed),
+        _count(seed),
+        _place(seed),
+        _relation(seed),
+        _ocr(seed, sizes[4]),
+        _comparison(seed),
+        _value(seed),
+    )
+    items = interleave([[next(stream) for _ in range(size)] for stream, size in zip(streams, sizes, strict=True)])
+    with (folder / FILE).open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(COLUMNS)
+        for k in range(4):
+            for index, item in enumerate(items):
+                if k < len(item.options.texts):
+                    columns, letter = _rotated(item, k)
+                    picture = str(index) if k else base64.b64encode(encoded(item.image)).decode()
+                    row = (index + k * ROTATION, item.question, item.hint, *columns, letter, item.category, picture)
+                    table.writerow((*row, "mini world", _L2[item.category], "", "dev"))

@@ -1,0 +1,95 @@
+"""Makes mini benchmarks appear on disk whole or not at all, each with a ``mini.json`` that says how it was made.
+
+A folder is written beside its place and renamed into it. What stands there is kept if it was made alike, replaced if it is an
+older mini benchmark, and never touched if it is anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import ConfigError, DatasetError
+
+BENCHMARKS: Final = ("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "videobench", "pope")
+"""Mini benchmarks, each a module of this package with a function ``write(folder, seed, n)``."""
+
+MARKER: Final = "mini.json"
+VERSION: Final = 1
+"""Goes up whenever the same world, seed and n would be written otherwise."""
+
+DEFAULT_N: Final = 200
+
+
+def benchmark_of(task: str) -> str:
+    """Return the mini benchmark that holds a task's data: ``refcoco+_val`` lies in ``refcoco``.
+
+    Raises:
+        ConfigError: there is no mini version of that task.
+    """
+    family = "refcoco" if task.startswith("refcoco") else task
+    if family not in BENCHMARKS:
+        raise ConfigError(f"no mini version of {task!r}; there is one of {', '.join(BENCHMARKS)}. Name the data: data=PATH")
+    return family
+
+
+def write(root: Path, benchmarks: Sequence[str] = BENCHMARKS, *, seed: int = 0, n: int = DEFAULT_N) -> list[Path]:
+    """Write mini benchmarks to ``root/<benchmark>/`` and return these folders.
+
+    Args:
+        root: made if missing.
+        benchmarks: names of `BENCHMARKS`, or of tasks that lie in one.
+        seed: other seeds give other pictures and questions.
+        n: questions a benchmark (rounded to whole pictures and splits).
+
+    Raises:
+        ConfigError: an unknown name, or ``n`` below 1.
+        DatasetError: a folder is there that is no mini benchmark; it is left as it is.
+    """
+    if n < 1:
+        raise ConfigError(f"n={n} questions a benchmark: at least 1 is needed")
+    names = dict.fromkeys(benchmark_of(name) for name in benchmarks)
+    root.mkdir(parents=True, exist_ok=True)
+    return [_write_one(root, name, seed, n) for name in names]
+
+
+def _marker(name: str, seed: int, n: int) -> dict[str, Any]:
+    from harness import world
+
+    return {"benchmark": name, "seed": seed, "n": n, "version": VERSION, "world": world.VERSION}
+
+
+def _found(folder: Path) -> dict[str, Any] | None:
+    """Return what the marker of a folder says, None if there is no folder."""
+    if not folder.exists():
+        return None
+    try:
+        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{folder}: exists but is no mini benchmark (no readable {MARKER}); move it or name another folder"
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _write_one(root: Path, name: str, seed: int, n: int) -> Path:
+    folder, marker = root / name, _marker(name, seed, n)
+    if _found(folder) == marker:
+        return folder
+    with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}-") as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
+        new.mkdir()
+        import_module(f"tasks.mini.{name}").write(new, seed, n)
+        (new / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
+        if _found(folder) is not None:
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if _found(folder) != marker:  # else another process has just written the same
+                raise
+    return folder
