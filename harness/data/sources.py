@@ -203,6 +203,15 @@ def read_text(path: Path) -> Iterator[Row]:
                 yield Row({"text": line.rstrip("\r\n"), "line": number}, f"{path} line {number}")
 
 
+def read_fields(path: Path, *names: str) -> Iterator[Row]:
+    """Stream the lines of a text file as named fields separated by tabs, without a header; further fields are left out."""
+    for row in read_text(path):
+        values = row["text"].split("\t")
+        if len(values) < len(names):
+            raise DatasetError(f"{row.where}: {len(values)} fields separated by tabs, expected {', '.join(names)}")
+        yield Row(zip(names, values, strict=False), row.where)
+
+
 def read_csv(path: Path) -> Iterator[Row]:
     """Stream a CSV or TSV file with a header; every value is a string.
 
