@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""How requests reach a model: work done a bounded number ahead (`ahead`), asking and storing (`stream`), back-off (`retry`)."""

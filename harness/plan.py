@@ -1,0 +1,213 @@
+"""From a benchmark's files to requests with keys: which samples, in which order, asked how.
+
+Everything is lazy: a record becomes a sample when the one before it has been taken up, and media are read (for their digests)
+a bounded number ahead in worker threads. Media that cannot be read make a planned failure, not an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+from harness import keys
+from harness.controls import Control, blind, swapped
+from harness.engine.ahead import ahead
+from harness.errors import CapabilityError, ConfigError, MediaError
+from harness.model import Capabilities
+from harness.task import Convention, Layout, Task
+from harness.types import Failure, Generation, Image, MediaSource, Part, Request, Sample, Text, Video
+
+DIGESTS_KEPT = 512
+"""Benchmarks ask several questions about a picture in a row; so many digests are remembered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What one evaluation chooses besides task, model and data.
+
+    Attributes:
+        limit: only the first so many samples.
+        seed: of every random choice: sampling, baselines, jitter of retries.
+        prompt: ``default`` or the name of one of the task's other prompts.
+        convention: how replies are scored; never decides what is asked.
+        generation: overrides of the task's generation settings, such as ``{"max_new_tokens": 64}``.
+        control: ``blind`` and ``swapped`` show whether the benchmark needs its pictures.
+        kind: ``loglikelihood`` takes the likeliest of the closed choices for the reply.
+        max_failures: share of the samples that may fail; one may always, unless it is 0.
+        workers: threads that read media ahead; window: how many samples ahead.
+        retries: how often a transient failure is asked again.
+        reuse: whether replies of other runs under the same root are taken over.
+        fresh: forget what this run has stored, and ask everything anew.
+        confidence: of the intervals.
+    """
+
+    limit: int | None = None
+    seed: int = 0
+    prompt: str = "default"
+    convention: str = "official"
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    control: Control = "none"
+    kind: keys.Kind = "generate"
+    max_failures: float = 0.01
+    workers: int = 2
+    window: int = 32
+    retries: int = 5
+    reuse: bool = True
+    fresh: bool = False
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Check all values. Raises `ConfigError` naming every one that is out of range."""
+        known = set(Generation.__dataclass_fields__)
+        problems = [
+            (self.limit is not None and self.limit < 1, f"limit={self.limit} (must be at least 1)"),
+            (not 0 <= self.max_failures <= 1, f"max_failures={self.max_failures} (a share: must be between 0 and 1)"),
+            (self.control not in ("none", "blind", "swapped"), f"control={self.control!r} (none, blind or swapped)"),
+            (self.kind not in ("generate", "loglikelihood"), f"kind={self.kind!r} (generate or loglikelihood)"),
+            (self.workers < 0, f"workers={self.workers} (must not be negative)"),
+            (self.window < 1, f"window={self.window} (must be at least 1)"),
+            (self.retries < 0, f"retries={self.retries} (must not be negative)"),
+            (not 0 < self.confidence < 1, f"confidence={self.confidence} (must be between 0 and 1)"),
+            *((name not in known, f"generation.{name} (known: {', '.join(sorted(known))})") for name in self.generation),
+        ]
+        if wrong := [message for bad, message in problems if bad]:
+            raise ConfigError("; ".join(wrong))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A sample with what is asked about it.
+
+    ``parts`` is the request as it is stored: texts, and media by label, digest and locator. ``failure`` is set if the media
+    cannot be read; the sample is then never asked.
+    """
+
+    sample: Sample
+    request: Request
+    parts: list[dict[str, Any]]
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A benchmark's data as they lie somewhere: opened as often as needed, always from the beginning."""
+
+    task: Task
+    where: tuple[Path, ...]
+    layout: Layout
+    limit: int | None = None
+
+    @classmethod
+    def find(cls, task: Task, where: Sequence[Path], limit: int | None = None) -> Source:
+        """Recognise the layout at ``where``. Raises `DatasetError` if there is none of the task's."""
+        from harness.data.sources import read_records
+
+        layout, _ = read_records(task, where)
+        return cls(task=task, where=tuple(where), layout=layout, limit=limit)
+
+    def count(self) -> int:
+        """Return the number of samples, from one pass over the records."""
+        return sum(1 for _ in islice(self.layout.read(self.where), self.limit))
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the samples in order."""
+        return self.task.samples(islice(self.layout.read(self.where), self.limit))
+
+    def fingerprint(self) -> str:
+        """Return what names the data, wherever they lie (`keys.data_fingerprint`)."""
+        from harness.data.sources import data_folder, find_files
+
+        folder = data_folder(self.where)
+        files = find_files(self.where, *self.layout.files)
+        named = ((path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name, path) for path in files)
+        return keys.data_fingerprint(named)
+
+
+def plan(source: Source, settings: Settings, model: str, needs_ideal: bool = False) -> Iterator[Planned]:
+    """Yield every sample with its request, reading media ahead in threads.
+
+    Args:
+        source: the data.
+        settings: prompt, generation, seed, control.
+        model: the model's fingerprint.
+        needs_ideal: whether requests carry the benchmark's ideal reply.
+    """
+    from harness.data import media
+
+    digest = cast(keys.Digest, lru_cache(DIGESTS_KEPT)(media.digest))
+    samples = source.samples()
+    if settings.control == "swapped":
+        samples = swapped(samples, digest)
+    work = partial(_prepare, source.task, settings, model, needs_ideal, digest)
+    return ahead(samples, work, workers=settings.workers, window=settings.window)
+
+
+def _prepare(task: Task, settings: Settings, model: str, needs_ideal: bool, digest: keys.Digest, sample: Sample) -> Planned:
+    """Compose and name the request for a sample."""
+    query = task.query(sample, settings.prompt)
+    asked = blind(query.parts) if settings.control == "blind" else query.parts
+    generation = replace(query.generation, **{"seed": settings.seed, **settings.generation})
+    failure: Failure | None = None
+    try:
+        identity = [keys.described(part, digest) for part in asked]
+    except MediaError as error:
+        failure = Failure("media", str(error))
+        identity = [keys.described(part, _unreadable) for part in asked]
+    ideal = query.ideal if needs_ideal else None
+    key = keys.request_key(identity, generation, model=model, kind=settings.kind, choices=query.choices, ideal=ideal)
+    request = Request(
+        key=key,
+        sample_id=sample.id,
+        parts=asked,
+        generation=generation,
+        choices=query.choices,
+        ideal=ideal,
+        group=keys.media_group(identity),
+    )
+    parts = [_shown(part, one, failure is None) for part, one in zip(asked, identity, strict=True)]
+    return Planned(sample=sample, request=request, parts=parts, failure=failure)
+
+
+def _unreadable(source: MediaSource) -> str:
+    return f"unreadable: {source.label}"
+
+
+def _shown(part: Part, identity: Mapping[str, Any], readable: bool) -> dict[str, Any]:
+    """Describe a part so that a report can show it later: text, or label, digest and locator of the media."""
+    if isinstance(part, Text):
+        return {"text": part.text}
+    kind = "image" if isinstance(part, Image) else "video"
+    shown = {kind: part.source.label, "digest": identity[kind] if readable else None, "locator": part.source.locator()}
+    return {**shown, "frames": asdict(part.frames)} if isinstance(part, Video) else shown
+
+
+def check(task: Task, settings: Settings, name: str, capabilities: Capabilities) -> Convention:
+    """Check that the model can be asked what the task asks, before the first sample; return the chosen convention.
+
+    Raises:
+        CapabilityError: the model lacks something the task needs.
+        ConfigError: the task has no such prompt or convention.
+    """
+    lacking = [need for need in sorted(task.needs) if not getattr(capabilities, need)]
+    if lacking:
+        raise CapabilityError(
+            f"model {name!r} takes no {', no '.join(lacking).replace('_', ' ')}, which task {task.name!r} sends; "
+            "choose another model or task"
+        )
+    if settings.kind == "loglikelihood" and not capabilities.loglikelihood:
+        raise CapabilityError(f"model {name!r} cannot weigh choices (kind=loglikelihood); use kind=generate")
+    if settings.prompt != "default" and settings.prompt not in task.prompts:
+        known = ", ".join(("default", *task.prompts))
+        raise ConfigError(f"prompt={settings.prompt!r} is no prompt of task {task.name!r} (known: {known})")
+    return convention_of(task, settings.convention)
+
+
+def convention_of(task: Task, name: str) -> Convention:
+    """Return a task's convention by name. Raises `ConfigError` naming those there are."""
+    if name not in task.conventions:
+        raise ConfigError(f"convention={name!r} is none of task {task.name!r} (known: {', '.join(task.conventions)})")
+    return task.conventions[name]

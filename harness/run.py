@@ -1,0 +1,403 @@
+"""One evaluation from a task, a model and data to a finished run folder: plan, generate, score, aggregate, record.
+
+`evaluate` does all of it and goes on where an earlier process stopped; `score_run` repeats the phases after generation on what
+is stored, without a model. A judge, where a task needs one, is a model too: its requests would go through the same exchange
+and store between generation and scoring.
+
+A run's folder is named by what decides its replies (`identity`), so the same command finds it again. The convention is not
+part of that: replies are scored by the convention of the first command (``result.json``), and by others beside it.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from harness import keys, provenance, results
+from harness.engine.collect import CAUSES_NAMED, Collector
+from harness.engine.retry import Backoff
+from harness.engine.stream import Exchange
+from harness.errors import DatasetError, HarnessError, Interrupted, ResultError, RunStopped
+from harness.model import LoglikelihoodModel, Model
+from harness.plan import Settings, Source, check, convention_of, plan
+from harness.progress import Progress
+from harness.results import Result
+from harness.scoring import score_all
+from harness.store import FILE, Elsewhere, Reader, RunLock, Store
+from harness.task import Task
+from harness.types import Request, Response, Scored
+
+__all__ = ["Settings", "evaluate", "run_folder", "score_run"]
+
+RUNS = Path("runs")
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate(
+    task: Task,
+    model: Model,
+    data: Path | Sequence[Path],
+    settings: Settings | None = None,
+    runs: Path = RUNS,
+    *,
+    data_name: str = "",
+    config: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Ask a model a benchmark's questions, score its replies, and write the run folder.
+
+    Args:
+        task: the benchmark.
+        model: what answers.
+        data: the data folder, or the files themselves.
+        settings: everything else that is chosen.
+        runs: the root of all run folders; replies in other runs below it are reused.
+        data_name: distinguishes runs on other data than the official ones (``mini``).
+        config: the resolved configuration, for ``run.json``; values named like secrets are dropped.
+        progress: shows how it goes; nothing is shown without.
+        command: the command that repeats this call, for messages that say how to go on.
+        sleep: waits before retries.
+
+    Raises:
+        ConfigError, CapabilityError, DatasetError: before anything is asked.
+        RunStopped: too many failures, disk full, or the folder is in use; Interrupted on Ctrl-C. What is stored stays.
+    """
+    settings = settings or Settings()
+    check(task, settings, model.name, model.capabilities)
+    source = Source.find(task, [data] if isinstance(data, Path) else list(data), settings.limit)
+    fingerprint = source.fingerprint()
+    folder = run_folder(task, model, fingerprint, settings, runs, data_name)
+    run = _Run(
+        task=task,
+        model=model,
+        source=source,
+        settings=settings,
+        folder=folder,
+        runs=runs,
+        progress=progress or Progress(),
+        advice=f"Go on with: {command}" if command else "The same command goes on where it stopped.",
+        sleep=sleep,
+    )
+    with _stopping(folder, run.advice), ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(RunLock(folder))
+        stack.enter_context(_logging(folder))
+        stack.enter_context(run.progress)
+        return run.complete(fingerprint, data_name, config or {})
+
+
+def run_folder(task: Task, model: Model, data: str, settings: Settings, runs: Path = RUNS, data_name: str = "") -> Path:
+    """Return the folder of a run, ``<runs>/<model>/<task>[@<data name>]/<fingerprint>``.
+
+    ``data`` is the data's fingerprint. Failure limits, workers, confidence and convention have no part in the name.
+    """
+    where = f"{task.name}@{data_name}" if data_name else task.name
+    return runs / _as_name(model.name) / _as_name(where) / keys.run_fingerprint(identity(task, model, data, settings))
+
+
+def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[str, Any]:
+    """Return all that makes two runs the same run."""
+    return {
+        "model": model.fingerprint,
+        "task": [task.name, task.version],
+        "data": data,
+        "prompt": settings.prompt,
+        "generation": asdict(replace(task.generation, **{"seed": settings.seed, **settings.generation})),
+        "kind": settings.kind,
+        "control": settings.control,
+        "limit": settings.limit,
+    }
+
+
+def _as_name(text: str) -> str:
+    """Make a name safe for a folder."""
+    return re.sub(r"[^\w.+@-]+", "_", text).strip(".") or "_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """One call of `evaluate`, with its phases as methods."""
+
+    task: Task
+    model: Model
+    source: Source
+    settings: Settings
+    folder: Path
+    runs: Path
+    progress: Progress
+    advice: str
+    sleep: Callable[[float], None]
+
+    def complete(self, fingerprint: str, data_name: str, config: Mapping[str, Any]) -> Result:
+        """Do all phases. ``fingerprint`` is that of the data."""
+        started, clock = provenance.now(), time.monotonic()
+        _log.info("run %s: task %s, model %s", self.folder, self.task.name, self.model.name)
+        if self.settings.fresh:
+            self._forget_all()
+        self.progress.begin("plan")
+        n = self.source.count()
+        if n == 0:
+            raise DatasetError(f"{', '.join(map(str, self.source.where))}: no samples of {self.task.name} there")
+        run = self._record_run(n, fingerprint, data_name, config, started)
+        store = Store(self.folder)
+        try:
+            collector = self._generate(store, n)
+            generated = time.monotonic() - clock
+            result = self._score(store, run, n)
+        finally:
+            store.close()
+        self._record_times(started, {"generate": generated, "score": time.monotonic() - clock - generated}, collector)
+        _log.info("complete: %d samples, %d asked, %d reused, %d failed", n, collector.asked, collector.reused, result.failed)
+        return result
+
+    def _forget_all(self) -> None:
+        results.forget(self.folder)
+        for path in self.folder.glob(f"{FILE}*"):
+            path.unlink()
+
+    def _record_run(self, n: int, fingerprint: str, data_name: str, config: Mapping[str, Any], started: str) -> dict[str, Any]:
+        """Write ``run.json``; a run that goes on keeps its first start and its convention."""
+        task, settings = self.task, self.settings
+        convention = settings.convention
+        try:
+            before = results.read_json(self.folder / "run.json")
+            started, convention = before["started"], before["convention"]
+        except (ResultError, KeyError):
+            pass
+        kind = "baseline" if self.model.capabilities.needs_ideal else getattr(self.model, "kind", "model")
+        record = {
+            "schema": results.SCHEMA,
+            "model": {"name": self.model.name, "fingerprint": self.model.fingerprint, "kind": kind},
+            "task": described(task),
+            "data": {
+                "name": data_name,
+                "layout": self.source.layout.name,
+                "fingerprint": fingerprint,
+                "n": n,
+                "paths": [str(path.absolute()) for path in self.source.where],
+            },
+            "convention": convention if convention in task.conventions else settings.convention,
+            "prompt": settings.prompt,
+            "generation": identity(task, self.model, fingerprint, settings)["generation"],
+            "kind": settings.kind,
+            "control": settings.control,
+            "seed": settings.seed,
+            "limit": settings.limit,
+            "max_failures": settings.max_failures,
+            "confidence": settings.confidence,
+            "config": provenance.plain(config),
+            "versions": provenance.versions(),
+            "git": provenance.git(),
+            "machine": provenance.machine(),
+            "started": started,
+        }
+        results.write_json(self.folder / "run.json", record)
+        return record
+
+    def _generate(self, store: Store, n: int) -> Collector:
+        """Have every sample answered."""
+        settings, model = self.settings, self.model
+        capabilities = model.capabilities
+        call: Callable[[Iterable[Request]], Iterable[Response]] = model.generate
+        if settings.kind == "loglikelihood":
+            call = cast(LoglikelihoodModel, model).loglikelihood
+        with ExitStack() as stack:
+            elsewhere = None
+            if settings.reuse and not settings.fresh:
+                elsewhere = stack.enter_context(Elsewhere(self.runs, self.folder, model.fingerprint))
+            collector = Collector(
+                planned=plan(self.source, settings, model.fingerprint, capabilities.needs_ideal),
+                store=store,
+                elsewhere=elsewhere,
+                convention=convention_of(self.task, settings.convention),
+                progress=self.progress.begin("generate", n),
+                allowed=allowed_failures(settings.max_failures, n),
+                invalidate=lambda: results.forget(self.folder),
+                advice=f"Mend the cause, or allow more with max_failures. {self.advice}",
+            )
+            backoff = Backoff(retries=settings.retries, seed=settings.seed)
+            Exchange(call, collector.record, kind=settings.kind, backoff=backoff, sleep=self.sleep).run(collector.requests())
+        if collector.samples != n:
+            raise DatasetError(f"the data gave {n} samples, then {collector.samples}; do not change them during a run")
+        return collector
+
+    def _score(self, store: Store, run: Mapping[str, Any], n: int) -> Result:
+        """Score by the run's own convention, and by the one asked for if that is another."""
+        wanted = list(dict.fromkeys((run["convention"], self.settings.convention)))
+        for name in wanted:
+            self.progress.begin(f"score ({name})", n)
+            result = score_store(self.folder, run, self.task, self.source, store, name)
+        return result
+
+    def _record_times(self, started: str, seconds: Mapping[str, float], collector: Collector) -> None:
+        path = self.folder / "timings.json"
+        try:
+            sessions = list(results.read_json(path)["sessions"])
+        except (ResultError, KeyError):
+            sessions = []
+        took = {name: round(value, 3) for name, value in seconds.items()}
+        counts = {"samples": collector.samples, "asked": collector.asked, "reused": collector.reused}
+        sessions.append({"started": started, "finished": provenance.now(), "seconds": took, **counts})
+        results.write_json(path, {"schema": results.SCHEMA, "sessions": sessions})
+
+
+def described(task: Task) -> dict[str, Any]:
+    """Return what ``run.json`` says of a task."""
+    return {
+        "name": task.name,
+        "version": task.version,
+        "title": task.card.title,
+        "unit": task.unit,
+        "higher_is_better": task.higher_is_better,
+        "card": asdict(task.card),
+    }
+
+
+def allowed_failures(share: float, n: int) -> int:
+    """Return how many of n samples may fail: the share, rounded down, but one always (unless the share is 0)."""
+    return max(int(share * n), 1) if share > 0 else 0
+
+
+def score_run(
+    folder: Path, convention: str | None = None, *, task: Task | None = None, data: Sequence[Path] | None = None
+) -> Result:
+    """Score the stored responses of a complete run anew, without a model.
+
+    Args:
+        folder: the run folder.
+        convention: the run's own unless given; another one adds ``result.<convention>.json``.
+        task: found by its name in the catalog unless given.
+        data: where the annotations are now; where they were unless given.
+
+    Raises:
+        ResultError: the run is incomplete, or was made with another version of the task.
+        DatasetError: the data are not those of the run.
+    """
+    run = results.read_json(folder / "run.json")
+    if task is None:
+        from harness.catalog import find_task
+
+        task = find_task(run["task"]["name"])
+    if task.version != run["task"]["version"]:
+        raise ResultError(
+            f"{folder}: made with version {run['task']['version']} of {task.name}, this is version {task.version}; evaluate again"
+        )
+    name = convention or run["convention"]
+    convention_of(task, name)
+    where = list(data) if data is not None else [Path(path) for path in run["data"]["paths"]]
+    source = Source.find(task, where, run["limit"])
+    if source.fingerprint() != run["data"]["fingerprint"]:
+        raise DatasetError(f"{', '.join(map(str, where))}: not the data of the run {folder}; name those with data=")
+    with _stopping(folder, "Give the command again."), RunLock(folder), _logging(folder), Reader(folder) as store:
+        if store.count("plan") != run["data"]["n"]:
+            raise ResultError(f"{folder}: the run is incomplete, {store.count()} of {run['data']['n']} samples have responses")
+        return score_store(folder, run, task, source, store, name)
+
+
+def score_store(folder: Path, run: Mapping[str, Any], task: Task, source: Source, store: Reader, name: str) -> Result:
+    """Score, aggregate and record one convention of a run whose responses are all stored."""
+    convention = convention_of(task, name)
+    suffix = None if name == run["convention"] else name
+    allowed = allowed_failures(run["max_failures"], run["data"]["n"])
+
+    def rows() -> Iterator[Scored]:
+        return _bounded(score_all(convention, source.samples(), store.planned()), allowed)
+
+    (folder / results.result_name(suffix)).unlink(missing_ok=True)
+    results.write_scores(folder / results.scores_name(suffix), rows)
+    result = aggregated(folder, run, task, name, reused=store.reused())
+    result.write()
+    return result
+
+
+def aggregated(folder: Path, run: Mapping[str, Any], task: Task, name: str, reused: int = 0) -> Result:
+    """Compute the metrics of a convention from the rows in the folder; nothing is written."""
+    from harness.metrics.aggregate import Rows, aggregate
+
+    convention = convention_of(task, name)
+    suffix = None if name == run["convention"] else name
+    rows = Rows.read(folder / results.scores_name(suffix))
+    flags = rows.flags
+    answered = ~(flags["failed"] | flags["missing"])
+    return Result(
+        folder=folder,
+        run=run,
+        n=rows.n,
+        failed=int(flags["failed"].sum()),
+        unparsed=int((flags["unparsed"] & answered).sum()),
+        missing=int(flags["missing"].sum()),
+        truncated=int(flags["truncated"].sum()),
+        reused=reused,
+        convention=name,
+        primary=convention.primary,
+        metrics=tuple(replace(one, unit=one.unit or task.unit) for one in aggregate(rows, convention.metrics, run["confidence"])),
+    )
+
+
+def _bounded(rows: Iterable[Scored], allowed: int) -> Iterator[Scored]:
+    """Pass rows on; stop where the scorer, failing by itself, pushes the failures above what is allowed."""
+    causes: list[str] = []
+    for row in rows:
+        if row.failed is not None:
+            causes.append(f"  {row.sample_id}: {row.failed}")
+            if row.failed.startswith("score: ") and len(causes) > allowed:
+                first = "\n".join(causes[:CAUSES_NAMED])
+                raise RunStopped(f"the scorer fails on over {allowed} samples. First causes:\n{first}\nAll replies are stored.")
+        yield row
+
+
+@contextmanager
+def _stopping(folder: Path, advice: str) -> Iterator[None]:
+    """Turn Ctrl-C and a full disk into errors that say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"stopped by the user; every response so far is stored in {folder}. {advice}") from error
+    except (OSError, sqlite3.OperationalError) as error:
+        if isinstance(error, HarnessError) or not _is_full(error):
+            raise
+        raise RunStopped(f"{folder}: nothing more can be written ({error}). Make room on the disk. {advice}") from error
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+
+
+class _QuietFile(logging.FileHandler):
+    """Writes to ``log.txt``; a full disk stops the run elsewhere, with a message, not here with a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drop the record."""
+
+
+@contextmanager
+def _logging(folder: Path) -> Iterator[None]:
+    """Send what the harness and models log to the run folder."""
+    handler = _QuietFile(folder / "log.txt", encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("harness", "models")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+        handler.close()

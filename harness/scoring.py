@@ -1,0 +1,105 @@
+"""From replies to rows of scores; the same for replies of a run and for replies made elsewhere.
+
+A sample without a reply (failed, missing) is scored like an unreadable answer, ``Parsed(None, reason)``: it stays in every
+denominator and earns nothing. A parser or score that raises on a reply fails that sample, not the run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from harness.errors import DatasetError, ResultError
+from harness.store import Stored
+from harness.task import Convention
+from harness.types import Parsed, Sample, Scored
+
+_log = logging.getLogger(__name__)
+
+_SCORER_ERRORS = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError, MemoryError)
+"""What a parser or score raises on a reply that its author did not foresee."""
+
+
+def score_reply(
+    convention: Convention,
+    sample: Sample,
+    reply: str | None,
+    *,
+    failed: str | None = None,
+    missing: bool = False,
+    truncated: bool = False,
+    keys: tuple[str, ...] = (),
+) -> Scored:
+    """Parse and score one reply.
+
+    Args:
+        convention: parser and score.
+        sample: what the reply answers.
+        reply: the text; None if there is none.
+        failed: why the sample failed, as ``kind: message``; its reply, if any, is shown but not scored.
+        missing: whether a file of replies has none for this sample.
+        truncated: whether the reply ended at the token limit.
+        keys: the request keys behind the reply.
+    """
+    parsed: Parsed | None = None
+    if reply is not None and failed is None:
+        try:
+            parsed = convention.parse(reply, sample)
+            scores = dict(convention.score(parsed, sample))
+        except _SCORER_ERRORS as error:
+            _log.warning("sample %s: the scorer raises on its reply", sample.id, exc_info=error)
+            failed, parsed = f"score: {type(error).__name__}: {error}", None
+    if parsed is None:
+        parsed = Parsed(None, "failed" if failed is not None else "no reply")
+        scores = dict(convention.score(parsed, sample))
+    return Scored(
+        sample_id=sample.id,
+        cluster=sample.cluster,
+        groups=sample.groups,
+        reply=reply,
+        parsed=parsed,
+        scores=scores,
+        failed=failed,
+        missing=missing,
+        truncated=truncated,
+        references=sample.references,
+        keys=keys,
+    )
+
+
+def score_stored(convention: Convention, sample: Sample, key: str, stored: Stored) -> Scored:
+    """Score what a run has stored for a sample."""
+    response = stored.response
+    failure = response.failure
+    return score_reply(
+        convention,
+        sample,
+        response.text if failure is None or response.text else None,
+        failed=None if failure is None else f"{failure.kind}: {failure.message}",
+        truncated=response.finish_reason == "length",
+        keys=(key,),
+    )
+
+
+def score_all(
+    convention: Convention, samples: Iterable[Sample], planned: Iterable[tuple[str, str, Stored | None]]
+) -> Iterator[Scored]:
+    """Score the samples of a run in order.
+
+    Raises:
+        ResultError: a sample has no response yet.
+        DatasetError: the data give other samples, or another number of them, than the run has asked.
+    """
+    rows = iter(planned)
+    position = -1
+    for position, sample in enumerate(samples):
+        sample_id, key, stored = next(rows, (None, "", None))
+        if sample_id != sample.id:
+            raise DatasetError(
+                f"sample {position} is {sample.id!r} in the data and {sample_id!r} in the run; the data are not those of the run"
+            )
+        if stored is None:
+            raise ResultError(f"sample {sample.id!r} has no response yet; the run is incomplete, give its command again")
+        yield score_stored(convention, sample, key, stored)
+    if next(rows, None) is not None:
+        raise DatasetError(f"the data end after {position + 1} samples, the run has more; the data are not those of the run")
