@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from reports.load import load_runs
+from reports.pictures import Shelf, Thumbnails
+from reports.samples import PAGE, write_samples
+from tests.reports.conftest import Item, write_picture, write_run
+
+
+def page(runs: Path, tmp_path: Path, budget: int = 4_000_000) -> str:
+    (run,) = load_runs(runs)
+    write_samples(run, tmp_path / "page.html", Thumbnails(), picture_bytes=budget, home="../index.html")
+    return (tmp_path / "page.html").read_text()
+
+
+def test_a_sample_shows_all_that_happened_to_it(runs: Path, tmp_path: Path) -> None:
+    item = Item(
+        id="a/1", reply="Yes, a dog", prediction="yes", score=0.5, references=("yes", "yeah"), prompt="Is there a <dog>?",
+        picture=write_picture(tmp_path / "a.png"), truncated=True,
+    )  # fmt: skip
+    write_run(runs, "nano", items=[item])
+    text = page(runs, tmp_path)
+    for piece in (
+        "a/1",
+        "Yes, a dog",
+        "yeah",
+        "Is there a &lt;dog&gt;?",
+        "partly right",
+        "truncated",
+        "0.5",
+        "random",
+        "data:image/webp",
+    ):
+        assert piece in text
+    assert 'id="s-a~2F~1"' in text
+
+
+def test_a_picture_shared_by_many_samples_is_stored_once(runs: Path, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png")
+    write_run(runs, "nano", items=[Item(id=str(i), picture=picture) for i in range(50)])
+    text = page(runs, tmp_path)
+    assert text.count("data:image/webp") == 1
+    assert text.count("<use ") == 50
+
+
+def test_samples_beyond_the_first_page_wait_in_a_template(runs: Path, tmp_path: Path) -> None:
+    write_run(runs, "nano", items=[Item(id=str(i)) for i in range(PAGE + 5)])
+    shown, waiting = page(runs, tmp_path).split('<template id="rest">')
+    assert shown.count("<article") == PAGE
+    assert waiting.count("<article") == 5
+    assert f"The first {PAGE} of {PAGE + 5} samples" in shown
+
+
+def test_pictures_stay_within_the_budget_and_say_when_they_do_not_fit(runs: Path, tmp_path: Path) -> None:
+    noise = [tmp_path / f"{i}.png" for i in range(20)]
+    for i, path in enumerate(noise):
+        Image.effect_noise((300, 300), 90 + i).convert("RGB").save(path)
+    write_run(runs, "nano", items=[Item(id=str(i), picture=path) for i, path in enumerate(noise)])
+    text = page(runs, tmp_path, budget=12_000)
+    stored = re.findall(r"data:image/webp;base64,([^\"]+)", text)
+    assert stored and sum(map(len, stored)) <= 12_000
+    assert "left out to keep this page small" in text
+
+
+def test_a_picture_that_is_gone_leaves_a_note_without_this_machines_folders(runs: Path, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "secret" / "a.png")
+    write_run(runs, "nano", items=[Item(id="1", picture=picture)])
+    picture.unlink()
+    text = page(runs, tmp_path)
+    assert "cannot be shown any more" in text and "a.png" in text
+    assert "secret" not in text
+
+
+def test_boxes_are_drawn_over_the_picture_in_its_pixels(runs: Path, tmp_path: Path) -> None:
+    item = Item(
+        id="1", prediction=[10.0, 20.0, 60.0, 80.0], references=("12,18,62,82",), picture=write_picture(tmp_path / "a.png")
+    )
+    write_run(runs, "nano", "refcoco_val", items=[item])
+    text = page(runs, tmp_path)
+    assert '<rect class="prediction" x="10.0" y="20.0" width="50.0" height="60.0"/>' in text
+    assert '<rect class="reference" x="12.0" y="18.0" width="50.0" height="64.0"/>' in text
+
+
+def test_four_numbers_as_text_elsewhere_are_no_box(runs: Path, tmp_path: Path) -> None:
+    items = [Item(id="1", prediction=[1, 2, 3], references=("1,2,3,4",)), Item(id="2", references=("yes", "1,2,3,4"))]
+    picture = write_picture(tmp_path / "a.png")
+    write_run(runs, "nano", items=[Item(**{**vars(item), "picture": picture}) for item in items])
+    assert page(runs, tmp_path).count('class="prediction"') == 0
+
+
+def test_a_small_picture_is_not_enlarged_and_a_large_one_is_shrunk(tmp_path: Path) -> None:
+    shelf = Shelf(Thumbnails(), expected=2, budget=1_000_000)
+    for name, size in (("small", (60, 40)), ("large", (3000, 1000))):
+        path = write_picture(tmp_path / f"{name}.png", size)
+        part = {"image": name, "label": str(path), "locator": {"kind": "file", "path": str(path)}}
+        shown = shelf.put(part)
+        assert (shown.width, shown.height) == size
+        data = base64.b64decode(shelf.stored[shown.name].uri.split(",")[1])
+        with Image.open(io.BytesIO(data)) as picture:
+            assert max(picture.size) == min(448, max(size))
+
+
+def test_replies_made_elsewhere_say_that_prompts_were_not_recorded(runs: Path, tmp_path: Path) -> None:
+    write_run(runs, "llava", kind="replies")
+    assert "pictures and prompts were not recorded" in page(runs, tmp_path)
