@@ -276,10 +276,10 @@ class Metric:
     separator: str | None = None
 
     def moments(self, rows: Rows) -> Iterator[tuple[str, Moment]]:
-        """The named moments of this metric: one, or one for each value of ``by`` in sorted order."""
+        """The named moments: one, or one for each value of ``by`` in sorted order (none if the data have no such group)."""
         if self.by is None:
             yield self.name, self.estimator(rows)
-        else:
+        elif self.by in rows.groups:
             for value, part in _split(rows, self.by, None, self.separator):
                 yield f"{self.name}/{value}", self.estimator(part)
 

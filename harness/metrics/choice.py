@@ -1,7 +1,6 @@
 """Scores of closed answers: exact match, and the confusion counts behind precision, recall and F1.
 
-Not here: how the answer was read (``harness.parsers``), and F1 itself, which is a ratio of sums over samples
-(``harness.metrics.aggregate.ratio``).
+Not here: how the answer was read (``harness.parsers``).
 """
 
 from __future__ import annotations
@@ -9,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from harness.metrics.aggregate import Metric, mean, ratio
+from harness.task import Score
 from harness.types import Parsed, Sample
 
 
@@ -47,3 +48,34 @@ def confusion(prediction: str | None, reference: str, positive: str = "yes", unk
     counted = prediction is not None or unknown != "ignored"
     cell = ("tp" if says else "fn") if actual else ("fp" if says else "tn")
     return {name: float(counted and name == cell) for name in ("tp", "fp", "tn", "fn")}
+
+
+def yes_no_score(unknown: Unknown = "wrong") -> Score:
+    """The scores of a yes/no question: ``correct``, the four cells of `confusion`, ``yes`` (said) and ``truth`` (is yes)."""
+
+    def score(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
+        truth = sample.references[0]
+        said = {"yes": float(parsed.answer == "yes"), "truth": float(truth == "yes")}
+        return {
+            "correct": exact_match(parsed.answer, sample.references),
+            **confusion(parsed.answer, truth, unknown=unknown),
+            **said,
+        }
+
+    return score
+
+
+F1 = ratio({"tp": 2}, {"tp": 2, "fp": 1, "fn": 1})
+"""2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall."""
+
+
+def yes_no_metrics(by: str | None = None, yes_ratio: str = "yes") -> tuple[Metric, ...]:
+    """Accuracy, precision, recall, F1 and the share of yes, over all samples or ``by`` a group; from `yes_no_score`."""
+    estimators = {
+        "accuracy": mean("correct"),
+        "precision": ratio("tp", {"tp": 1, "fp": 1}),
+        "recall": ratio("tp", {"tp": 1, "fn": 1}),
+        "f1": F1,
+        "yes_ratio": mean(yes_ratio),
+    }
+    return tuple(Metric(name=name, estimator=estimator, by=by) for name, estimator in estimators.items())

@@ -5,6 +5,8 @@ Not here: relaxed comparison of numbers (``harness.metrics.number``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.types import Parsed
 
 _QUOTED = 'The answer is "'
@@ -39,6 +41,26 @@ def bare_float(reply: str) -> str | None:
         return str(float(reply))
     except ValueError:
         return None
+
+
+def bare_number(reply: str, kind: str) -> str | None:
+    """`bare_integer` or `bare_float` for the kinds ``integer`` and ``float``; None for any other kind."""
+    if kind == "integer":
+        return bare_integer(reply)
+    return bare_float(reply) if kind == "float" else None
+
+
+def without_judge(reply: str, kind: str, options: Sequence[str] = (), quick: bool = True) -> str | None:
+    """MathVista's extraction as far as it goes by rule; None where the official script asks GPT-4.
+
+    An empty reply is an empty extraction; an option's text to the letter, a bare number of the right kind (``integer`` or
+    ``float``) and, if ``quick``, `quoted_answer` are taken.
+    Source: extract_answer of lupantech/MathVista evaluation/extract_answer.py at 53d5258; ``quick`` is its --quick_extract.
+    """
+    if reply == "" or reply in options:
+        return reply
+    number = bare_number(reply, kind)
+    return number if number is not None or not quick else quoted_answer(reply)
 
 
 def truncated_integer(text: str) -> Parsed:

@@ -1,0 +1,108 @@
+"""MMBench dev EN (v1.0): multiple choice over 20 abilities, each question asked in every rotation of its options.
+
+Paper: Liu et al., MMBench: Is Your Multi-modal Model an All-around Player?, ECCV 2024, arXiv 2307.06281.
+Data: mmbench_dev_20230712.tsv (4,377 rows, 1,176 questions; later files, such as VLMEvalKit's MMBench_DEV_EN.tsv, have 4,329
+and 1,164). Rotation k of question i has index i + k * 1,000,000. Licence: Apache-2.0.
+Official scorer: open-compass/VLMEvalKit vlmeval/dataset/utils/multiple_choice.py mcq_circular_eval at e8e78f0, without a judge:
+what it would ask one is wrong, and marked. CircularEval: a question counts if all of its rotations are right.
+Differences: a missing rotation makes its question wrong, where VLMEvalKit forgives it; blanks at the prompt's end are left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.data.sources import Row, image_handles, layout
+from harness.metrics.aggregate import Metric, all_of, mean
+from harness.metrics.choice import correct
+from harness.parsers.choice import letter_forms_then_text, letter_then_text
+from harness.prompts import OPTION_LETTER, letters, option_lines
+from harness.task import Card, Convention, Task
+from harness.types import Generation, Image, Record, Sample
+
+PROMPT = "{hint}Question: {question}\nOptions:\n{options}\nPlease select the correct answer from the options above."
+PROMPT_LLAVA = "{hint}{question}\n{options}\n" + OPTION_LETTER
+
+ROTATION = 1_000_000
+
+
+def from_parquet(row: Row, root: Path) -> Record:
+    """Hugging Face writes the column of the six groups with a capital L."""
+    return row.but(**{"l2-category": row.get("L2-category")})
+
+
+def present(cell: object) -> bool:
+    """Whether a cell says something; nothing is null, ``""`` or the text ``nan``, depending on the layout."""
+    return cell is not None and str(cell) not in ("", "nan")
+
+
+def to_sample(record: Record) -> Sample:
+    """Map a row; the rotations of a question share its number, which is their cluster."""
+    index = int(float(record["index"]))
+    question = str(index % ROTATION)
+    named = {"category": "category", "l2": "l2-category", "split": "split"}
+    return Sample(
+        id=str(index),
+        parts=tuple(map(Image, image_handles(record.get("image")))),
+        question=record["question"],
+        options=tuple(str(record[letter]) for letter in "ABCD" if present(record.get(letter))),
+        references=(record["answer"],),
+        cluster=question,
+        groups={"question": question, "rotation": str(index // ROTATION)}
+        | {name: str(record[column]) for name, column in named.items() if present(record.get(column))},
+        fields={"hint": str(record["hint"]) if present(record.get("hint")) else ""},
+    )
+
+
+def ask(sample: Sample, template: str, hint: str) -> str:
+    """Fill a prompt."""
+    hint = hint.format(sample.fields["hint"]) if sample.fields["hint"] else ""
+    return template.format(hint=hint, question=sample.question, options=option_lines(sample.options))
+
+
+CIRCULAR = all_of("correct", by="question")
+METRICS = (
+    Metric(name="circular", estimator=CIRCULAR),
+    Metric(name="vanilla", estimator=mean("correct", where={"rotation": "0"})),
+    Metric(name="all_rows", estimator=mean("correct")),
+    Metric(name="l2", estimator=CIRCULAR, by="l2"),
+    Metric(name="category", estimator=CIRCULAR, by="category"),
+)
+
+TASKS = (
+    Task(
+        name="mmbench_en",
+        card=Card(
+            title="MMBench dev EN",
+            asks="Which option is right? Asked once for each rotation of the options.",
+            split="dev (v1.0)",
+            n=4377,
+            paper="arXiv 2307.06281",
+            data="mmbench_dev_20230712.tsv of open-compass/MMBench",
+            scorer="open-compass/VLMEvalKit mcq_circular_eval at e8e78f0, no judge",
+            licence="Apache-2.0",
+            differences="A missing rotation makes its question wrong.",
+        ),
+        layouts=(
+            layout("official", "mmbench_dev_20230712.tsv"),
+            layout("vlmevalkit_tsv", "MMBench_DEV_EN.tsv"),
+            layout("hf_parquet", "**/dev-*.parquet", adapt=from_parquet),
+        ),
+        to_sample=to_sample,
+        prompt=lambda sample: ask(sample, PROMPT, "Hint: {}\n"),
+        prompts={"llava": lambda sample: ask(sample, PROMPT_LLAVA, "{}\n")},
+        conventions={
+            "official": Convention(parse=letter_then_text, score=correct, metrics=METRICS, primary="circular"),
+            "lmms_eval": Convention(
+                parse=letter_forms_then_text,
+                score=correct,
+                metrics=METRICS,
+                primary="circular",
+                note="Letters in fixed forms; a reply of four or more words with an A has none. Never a judge.",
+            ),
+        },
+        ideal=lambda sample: sample.references[0],
+        choices=lambda sample: letters(sample.options),
+        generation=Generation(max_new_tokens=64),
+    ),
+)
