@@ -20,6 +20,9 @@ from tasks.mini.draws import NUMBER_WORDS, Options, name_of, options, places, sh
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 ANSWERS: Final = "ANSWER.json"
+_QUANTISER: Final = 2
+_LAMBDA: Final = 118
+"""What libavcodec calls FF_QP2LAMBDA: its quality is the quantiser times this."""
 _DIRECTIONS: Final = ("left", "right", "up", "down")
 
 
@@ -67,20 +70,22 @@ def _facts(clip: Clip, dice: Dice) -> dict[str, tuple[str, list[str]]]:
 
 
 def _encode(clip: Clip, path: Path) -> None:
-    """Write the frames as H.264 in mp4, or MPEG-4 in avi; one thread and no encoder stamps, so that bytes repeat."""
+    """Write the frames as MPEG-4 part 2 with a constant, fine quantiser, one thread and no encoder stamps.
+
+    H.264 would be the more usual codec, but x264 gave other bytes for the same frames about once in a hundred times, even with
+    one thread; this encoder repeats itself and is part of every FFmpeg.
+    """
     try:
         import av
     except ImportError as error:
         raise ConfigError("writing the mini videobench needs PyAV: pip install 'riddle-eval[video]'") from error
-    codec, settings = ("mpeg4", {}) if path.suffix == ".avi" else ("libx264", {"crf": "12", "preset": "fast"})
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
-        stream: Any = container.add_stream(codec, rate=Fraction(clip.fps), options={**settings, "threads": "1"})
+        stream: Any = container.add_stream("mpeg4", rate=Fraction(clip.fps), options={"threads": "1"})
         stream.width, stream.height = clip.image.size
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.flags |= av.codec.context.Flags.bitexact
-        if codec == "mpeg4":
-            stream.codec_context.flags |= av.codec.context.Flags.qscale
-            stream.codec_context.global_quality = 2 * 118  # quantiser 2 in libavcodec's units (FF_QP2LAMBDA)
+        context = stream.codec_context
+        context.flags |= av.codec.context.Flags.bitexact | av.codec.context.Flags.qscale
+        context.global_quality = _QUANTISER * _LAMBDA
         for frame in clip.frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(frame), format="rgb24")))
         container.mux(stream.encode(None))
