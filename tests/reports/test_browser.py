@@ -1,0 +1,244 @@
+"""The pages in a real browser: nothing is loaded, hostile replies are text, and everything can be reached and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reports.leaderboard import build_leaderboard
+from reports.samples import PAGE
+from tests.reports.conftest import Item, write_picture, write_run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = (Path("/usr/bin/chromium"), Path("/usr/bin/chromium-browser"), Path("/usr/bin/google-chrome"))
+HOSTILE = (
+    "<script>document.title='owned'</script>",
+    "<img src=x onerror=\"document.title='owned'\"><svg onload=alert(1)>",
+    "left \u202eright\u202c \u2066isolated\u2069",
+    "\x1b[31mred\x1b[0m\x00\x07",
+    "x" * 1_000_000,
+    "</pre></article></template></main><h1>taken over</h1>",
+    "{{ 7 * 7 }} ${7*7}",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    program = next((path for path in CHROMIUM if path.exists()), None)
+    if program is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(program), args=flags)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A board with two models, a baseline, a control, replies made elsewhere and hostile replies."""
+    root = tmp_path_factory.mktemp("site")
+    runs = root / "runs"
+    picture = write_picture(root / "a.png")
+    hostile = [Item(id=f"<i>{i}</i>", reply=reply, prompt=reply[:5000], picture=picture) for i, reply in enumerate(HOSTILE)]
+    rest = [Item(id=f"s{i}", reply=f"reply {i}", score=float(i % 3 > 0), picture=picture) for i in range(2 * PAGE)]
+    odd = [Item(id="u", reply="?", reason="no yes or no", score=0.0), Item(id="f", reply=None, failed="media: broken", score=0.0)]
+    write_run(runs, "nano", items=[*hostile, *rest, *odd], value=0.7)
+    write_run(runs, "nano_moe", value=0.8)
+    write_run(runs, "nano", "mme", value=900.0)
+    write_run(runs, "oracle", kind="baseline", value=0.95)
+    write_run(runs, "nano", value=0.5, control="blind", fingerprint="b" * 16)
+    write_run(runs, "<b>llava</b>", kind="replies", value=0.86, **{"data.name": "official"})
+    return build_leaderboard(runs, root / "out").index
+
+
+class Visit:
+    """A page with what it asked for and complained about."""
+
+    def __init__(self, browser: Browser, target: str, **context: Any) -> None:
+        self.context = browser.new_context(**context)
+        self.page: Page = self.context.new_page()
+        self.requests: list[str] = []
+        self.problems: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", lambda message: self.problems.append(message.text))
+        self.page.on("dialog", lambda dialog: self.problems.append("dialog") or dialog.dismiss())
+        self.page.goto(target)
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+
+def samples(site: Path, model: str = "nano") -> str:
+    return next(path for path in (site.parent / "samples").glob(f"{model}__pope*f__official.html")).as_uri()
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("section.mini tr.model .label").all_inner_texts()
+
+
+def test_the_board_opens_without_any_request_or_complaint(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri()) as visit:
+        assert visit.requests == [site.as_uri()]
+        assert visit.problems == []
+        assert visit.page.locator("section.mini h2").inner_text() == "Mini suite"
+        assert visit.page.locator("section.benchmarks .label").inner_text() == "<b>llava</b>"
+
+
+def test_clicking_a_heading_sorts_and_keeps_references_below(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri()) as visit:
+        pope = visit.page.locator("section.mini thead th", has_text="POPE")
+        pope.get_by_role("button").click()
+        assert (names(visit.page), pope.get_attribute("aria-sort")) == (["nano_moe", "nano"], "descending")
+        pope.get_by_role("button").focus()
+        visit.page.keyboard.press("Enter")
+        assert (names(visit.page), pope.get_attribute("aria-sort")) == (["nano", "nano_moe"], "ascending")
+        last = visit.page.locator("section.mini tbody").last
+        assert "not models" in last.inner_text() and "oracle" in last.inner_text()
+
+
+def test_without_javascript_the_board_and_the_first_samples_are_there(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri(), java_script_enabled=False) as visit:
+        assert names(visit.page) == ["nano", "nano_moe"]
+        assert not visit.page.locator("#theme").is_visible()
+        visit.page.locator("section.mini tr", has_text="nano_moe").get_by_role("link").first.click()
+        assert visit.page.locator("article").count() == 8
+
+
+def test_a_value_leads_to_its_samples_and_back(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri()) as visit:
+        visit.page.get_by_role("link", name="80.0").click()
+        assert visit.page.locator("h1").inner_text() == "nano_moe on POPE"
+        visit.page.get_by_role("link", name="Leaderboard").click()
+        assert visit.page.locator("h1").inner_text() == "Leaderboard"
+
+
+def test_hostile_replies_are_text(browser: Browser, site: Path) -> None:
+    with Visit(browser, samples(site)) as visit:
+        assert visit.problems == []
+        assert visit.requests == [samples(site)]
+        assert visit.page.title() == "nano on POPE: samples"
+        assert visit.page.locator("h1").count() == 1
+        shown = visit.page.locator("main").inner_text()
+        for piece in ("<script>document.title='owned'</script>", "⟨U+202E⟩right", "⟨ESC⟩[31mred", "{{ 7 * 7 }}", "<i>0</i>"):
+            assert piece in shown
+        assert "4,000 of 1,000,000 characters" in shown
+        assert visit.page.locator("main script, main img, main h1").count() == 0
+        width = visit.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert width <= 0
+
+
+def test_filters_pages_and_search_show_what_they_say(browser: Browser, site: Path) -> None:
+    with Visit(browser, samples(site)) as visit:
+        page = visit.page
+        total = len(HOSTILE) + 2 * PAGE + 2
+        assert page.locator("#where").inner_text() == f"1–{PAGE} of {total}"
+        page.get_by_role("button", name="Next").click()
+        assert page.locator("#where").inner_text() == f"{PAGE + 1}–{2 * PAGE} of {total}"
+        page.get_by_role("button", name="Unparsed").click()
+        assert page.locator("article h2").all_inner_texts() == ["u"]
+        page.get_by_role("button", name="Failed").click()
+        assert "media: broken" in page.locator("article").inner_text()
+        page.get_by_role("button", name="Wrong").click()
+        assert "wrong" in page.locator("article .verdict").first.inner_text()
+        page.get_by_role("button", name="All").click()
+        page.locator("#find").fill("reply 77")
+        assert page.locator("article h2").all_inner_texts() == ["s77"]
+
+
+def test_a_permanent_link_opens_its_sample_wherever_it_stands(browser: Browser, site: Path) -> None:
+    with Visit(browser, samples(site) + "#s-s79") as visit:
+        target = visit.page.locator("#s-s79")
+        assert target.is_visible()
+        assert visit.page.evaluate("document.querySelector('#s-s79').getBoundingClientRect().top < window.innerHeight")
+    with Visit(browser, samples(site) + "#show=failed") as visit:
+        assert visit.page.locator("article h2").all_inner_texts() == ["f"]
+
+
+def test_the_picture_is_painted(browser: Browser, site: Path) -> None:
+    with Visit(browser, samples(site, "nano")) as visit:
+        shot = visit.page.locator("figure svg").first.screenshot()
+        import io
+
+        from PIL import Image
+
+        with Image.open(io.BytesIO(shot)) as picture:
+            assert len(picture.convert("RGB").quantize(16).getcolors() or []) > 3
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("which", ["board", "samples"])
+def test_texts_have_contrast(browser: Browser, site: Path, scheme: str, which: str) -> None:
+    with Visit(browser, site.as_uri() if which == "board" else samples(site), color_scheme=scheme) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert visit.page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("which", ["board", "samples"])
+def test_a_phone_shows_everything_without_scrolling_sideways(browser: Browser, site: Path, which: str) -> None:
+    target = site.as_uri() if which == "board" else samples(site)
+    with Visit(browser, target, viewport={"width": 360, "height": 740}) as visit:
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 360
+        if which == "board":
+            visit.page.get_by_label("Sort by").last.select_option("POPE")
+            assert names(visit.page) == ["nano_moe", "nano"]
+
+
+def test_the_theme_can_be_chosen(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri(), color_scheme="light") as visit:
+        light = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        visit.page.locator("#theme").click()
+        visit.page.locator("#theme").click()
+        assert visit.page.locator("#theme").inner_text() == "Theme: dark"
+        assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+
+
+@pytest.mark.slow
+def test_thousands_of_samples_stay_fluid(browser: Browser, tmp_path: Path) -> None:
+    items = [Item(id=f"s{i}", score=float(i % 2)) for i in range(9000)]
+    write_run(tmp_path / "runs", "nano", items=items)
+    index = build_leaderboard(tmp_path / "runs", tmp_path / "out").index
+    with Visit(browser, samples(index) + "#s-s8999") as visit:
+        assert visit.page.locator("#s-s8999").is_visible()
+        assert visit.page.locator("article").count() <= PAGE
+
+
+CONTRAST = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const parse = (colour) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
+  };
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour[3] > 0.99) return colour;
+    }
+    return [255, 255, 255, 1];
+  };
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((c) => { c /= 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+    const node = text.parentElement;
+    if (!text.data.trim() || !node.checkVisibility() || ["SCRIPT", "OPTION", "NOSCRIPT"].includes(node.tagName)) continue;
+    if (node.closest("button:disabled")) continue;
+    const [one, two] = [light(parse(getComputedStyle(node).color)), light(behind(node))];
+    const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${node.tagName}.${node.className}: ${text.data.trim().slice(0, 30)}`);
+  }
+  return poor;
+}"""
