@@ -46,14 +46,14 @@ class Catalog:
     plugins: tuple[str, ...] = ()
     conf_dirs: tuple[Path, ...] = ()
 
-    def entries(self) -> dict[str, Entry]:
-        """Return all tasks by name.
+    def entries(self, names: Sequence[str] = ()) -> dict[str, Entry]:
+        """Return all tasks by name, or only those of the files whose stem one of ``names`` begins with.
 
         Raises:
             ConfigError: two files define one name, or a file of the user's cannot be imported.
         """
         found: dict[str, Entry] = {}
-        for module in self._modules():
+        for module in self._modules(names):
             for task in _tasks_of(module):
                 if task.name in found:
                     raise ConfigError(
@@ -81,16 +81,13 @@ class Catalog:
         Raises:
             ConfigError: names all unknown tasks together.
         """
-        entries = self.entries()
-        chosen: dict[str, Task] = {}
-        problems = []
-        for name in names:
-            members = [name] if name in entries else [key for key, entry in entries.items() if groups and entry.stem == name]
-            chosen.update({member: entries[member].task for member in members})
-            if not members:
-                problems.append(unknown("task", name, entries))
-        if problems:
-            raise ConfigError("\n".join(problems))
+        wanted = list(names)
+        chosen, missing = _chosen(wanted, self.entries(wanted) if wanted else {}, groups)
+        if missing:  # a name may also stand in a file of quite another name
+            entries = self.entries()
+            chosen, missing = _chosen(wanted, entries, groups)
+            if missing:
+                raise ConfigError("\n".join(unknown("task", name, entries) for name in missing))
         return tuple(chosen.values())
 
     def choices(self, group: str) -> dict[str, Path]:
@@ -113,12 +110,12 @@ class Catalog:
             if folder.is_dir():
                 yield folder
 
-    def _modules(self) -> Iterator[ModuleType]:
-        yield from (importlib.import_module(f"tasks.{stem}") for stem in _stems(package_folder("tasks")))
+    def _modules(self, names: Sequence[str]) -> Iterator[ModuleType]:
+        yield from (importlib.import_module(f"tasks.{stem}") for stem in _stems(package_folder("tasks"), names))
         for folder in self.task_dirs:
             if not folder.is_dir():
                 raise ConfigError(f"task_dirs={folder}: no such folder")
-            yield from (_import_file(folder / f"{stem}.py") for stem in _stems(folder))
+            yield from (_import_file(folder / f"{stem}.py") for stem in _stems(folder, names))
         for plugin in self.plugins:
             yield from _plugin_modules(plugin)
 
@@ -156,8 +153,22 @@ def admit(plugins: Sequence[str]) -> None:
         sys.path.append(here)
 
 
-def _stems(folder: Path) -> list[str]:
-    return sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
+def _stems(folder: Path, names: Sequence[str] = ()) -> list[str]:
+    """Return the stems of a folder's modules, or of those that one of ``names`` begins with."""
+    stems = sorted(file.stem for file in folder.glob("*.py") if not file.name.startswith("_"))
+    return [stem for stem in stems if not names or any(name.startswith(stem) for name in names)]
+
+
+def _chosen(names: Sequence[str], entries: Mapping[str, Entry], groups: bool) -> tuple[dict[str, Task], list[str]]:
+    """Return the tasks that names and stems stand for, and the names that stand for none."""
+    chosen: dict[str, Task] = {}
+    missing = []
+    for name in names:
+        members = [name] if name in entries else [key for key, entry in entries.items() if groups and entry.stem == name]
+        chosen.update({member: entries[member].task for member in members})
+        if not members:
+            missing.append(name)
+    return chosen, missing
 
 
 def _tasks_of(module: ModuleType) -> Iterable[Task]:

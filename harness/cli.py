@@ -79,8 +79,10 @@ def _run(verb: str, words: list[str]) -> int:
     except HarnessError as error:
         outcomes[0] = Outcome(problems=(Problem.of(error),))
     except KeyboardInterrupt:
-        message = "interrupted; the same command goes on where this one stopped"
-        outcomes[0] = Outcome(problems=(Problem("Interrupted", message, exit=INTERRUPTED),))
+        outcomes.remove(crashed)
+        if Outcome.merged(outcomes).exit != INTERRUPTED:  # else the job that was interrupted has said so
+            message = "stopped by the user; the same command goes on where this one stopped"
+            outcomes.append(Outcome(problems=(Problem("Interrupted", message, exit=INTERRUPTED),)))
     finally:
         outcome = Outcome.merged(outcomes)
         _deliver(verb, outcome, as_json)

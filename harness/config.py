@@ -101,6 +101,23 @@ class DecodingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """How the engine works; never decides a reply.
+
+    Attributes:
+        workers: threads that read media ahead
+        window: how many samples ahead
+        retries: how often a transient failure is asked again
+        reuse: take over replies of other runs below the same folder
+    """
+
+    workers: int = 2
+    window: int = 32
+    retries: int = 5
+    reuse: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvalConfig(CommonConfig):
     """Ask a model the questions of one or more benchmarks, and score its replies.
 
@@ -118,7 +135,10 @@ class EvalConfig(CommonConfig):
         prompt: which wording, a name from the benchmark's card
         seed: decides every random draw
         max_failures: share of samples that may fail before the run stops
-        decoding: greedy or sampled, or single settings such as decoding.max_new_tokens=64
+        kind: generate, or loglikelihood: the likeliest of the closed choices is the reply
+        fresh: forget what this run has stored, and ask everything anew
+        decoding: task (as the benchmark says) or sampled, or single settings such as decoding.max_new_tokens=64
+        engine: threads and retries: engine.workers=N engine.window=N engine.retries=N engine.reuse=false
         confidence: of the intervals
     """
 
@@ -135,7 +155,10 @@ class EvalConfig(CommonConfig):
     prompt: str = "default"
     seed: int = 0
     max_failures: float = 0.01
+    kind: Literal["generate", "loglikelihood"] = "generate"
+    fresh: bool = False
     decoding: DecodingConfig = DecodingConfig()
+    engine: EngineConfig = EngineConfig()
     confidence: float = 0.95
 
     @property
@@ -191,14 +214,12 @@ class ScoreConfig(CommonConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(CommonConfig):
-    """Train a variant of the model; the settings of the schedule are those of the training function.
+    """Train a variant of the model.
 
     Attributes:
-        model: which variant, a name from `riddle ls models`
-        train: schedule, data and checkpoints; a group of settings such as train.steps=N
+        train: which training, a file of conf/train (model=NAME says the same); train.KEY=VALUE changes one of its settings
     """
 
-    model: Mapping[str, Any]
     train: Mapping[str, Any]
 
 

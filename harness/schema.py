@@ -74,7 +74,11 @@ def _dataclass(shape: Any, values: Mapping[str, Any], prefix: str, problems: lis
             problems.append(f"{prefix}{name}: missing; say {prefix}{name}={_example(hints[name])}")
     if len(problems) > count:
         return None
-    made = shape(**read_fields)
+    try:
+        made = shape(**read_fields)
+    except ConfigError as error:
+        problems.append(f"{prefix.rstrip('.')}: {error}" if prefix else str(error))
+        return None
     check = getattr(made, "problems", None)
     if check is not None:
         problems.extend(f"{prefix}{problem}" for problem in check())

@@ -7,21 +7,27 @@ them, so that help can be printed without importing any.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb: what it does, an example, and the setting that a first word without ``=`` stands for."""
+    """One verb: what it does, an example, and what its words may stand for.
+
+    Attributes:
+        positional: the setting that a first word without ``=`` gives (``riddle data mini`` is ``what=mini``).
+        groups: configuration groups that have another name here (``riddle train model=nano`` chooses from ``conf/train``).
+    """
 
     summary: str
     example: str
     positional: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 VERBS: Mapping[str, Verb] = {
     "eval": Verb("ask a model the questions of benchmarks and score its replies", "riddle eval model=nano task=pope limit=20"),
-    "train": Verb("train a variant of the model", "riddle train model=nano"),
+    "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train"}),
     "score": Verb("score replies made elsewhere", "riddle score task=docvqa data=val.json predictions=replies.jsonl"),
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
     "data": Verb("draw the mini versions of the benchmarks", "riddle data mini n=100", positional="what"),

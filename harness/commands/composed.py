@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import admit
-from harness.commands.outcome import INCOMPLETE, USAGE, Outcome, Problem, encode
+from harness.commands.outcome import INCOMPLETE, INTERRUPTED, USAGE, Outcome, Problem, encode
 from harness.commands.overrides import Prepared
 from harness.errors import ConfigError, HarnessError
 from harness.schema import read
@@ -102,6 +102,8 @@ class _Job:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             folder = Path(HydraConfig.get().runtime.output_dir)
             (folder / "outcome.json").write_text(encode(outcome.document(self.verb)), encoding="utf-8")
+        if outcome.exit == INTERRUPTED:  # ends a multirun too: who stops one job does not want the next
+            raise KeyboardInterrupt
 
 
 def _sweep_folder(prepared: Prepared) -> Path | None:

@@ -67,7 +67,7 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for kind in KINDS:
         rows = [result for result in results if result["kind"] == kind]
-        columns = ["name", "title", "n", "split", "metric", "scorer"] if kind == "task" else ["name", "about"]
+        columns = ["name", "title", "n", "split", "metric"] if kind == "task" else ["name", "about"]
         if rows:
             head = [f"{kind}s", *columns[1:]]
             parts.append(table(head, [[str(row[column]) for column in columns] for row in rows], right=("n",)))

@@ -81,9 +81,11 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str], list[Path]]:
 
 
 def _named(verb: str, settings: Sequence[str]) -> Iterator[str]:
-    """Give the first bare word the name of the verb's positional setting: ``data mini`` is ``data what=mini``."""
-    positional = VERBS[verb].positional
+    """Write out what a verb lets people shorten: ``data mini`` is ``what=mini``, and ``train model=nano`` is ``train=nano``."""
+    positional, groups = VERBS[verb].positional, VERBS[verb].groups
     for word in settings:
+        key, equals, value = word.partition("=")
+        word = f"{groups.get(key, key)}{equals}{value}"
         if positional and "=" not in word and not word.startswith("~"):
             yield f"{positional}={word}"
             positional = None

@@ -1,0 +1,173 @@
+"""``riddle eval``: benchmarks × one model, each to a finished run folder. Several models are a multirun (``-m``)."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.build import build, target_problems
+from harness.catalog import Catalog
+from harness.commands.outcome import INTERRUPTED, Outcome, Problem
+from harness.commands.places import Place, place_of
+from harness.commands.tables import table
+from harness.config import EvalConfig
+from harness.errors import CapabilityError, ConfigError, HarnessError, Interrupted
+from harness.model import Model
+from harness.plan import Settings, check
+from harness.results import Result
+from harness.task import Task
+
+CONFIG = EvalConfig
+
+
+def run(config: EvalConfig) -> Outcome:
+    """Evaluate one model on all benchmarks asked for; a benchmark that fails does not keep the others from being run.
+
+    Raises:
+        ConfigError, CapabilityError, DatasetError: named all together, before the first sample is asked.
+    """
+    tasks, settings = _checked(config)
+    model: Model = build(config.model, config.plugins)
+    _check_all(tasks, settings, model)
+    places = [place_of(task, config.data, config.paths, config.mini) for task in tasks]
+    if config.dry:
+        from harness.commands.dry import preview
+
+        return Outcome(tuple(preview(task, model, place, settings) for task, place in zip(tasks, places, strict=True)))
+    results, problems = [], []
+    for task, place in zip(tasks, places, strict=True):
+        try:
+            results.append(run_row(_evaluate(task, model, place, settings, config)))
+        except Interrupted as error:
+            problems.append(Problem.of(error, task.name, exit=INTERRUPTED))
+            break
+        except HarnessError as error:
+            problems.append(Problem.of(error, task.name, exit=1))
+    return Outcome(tuple(results), tuple(problems))
+
+
+def settings_of(config: EvalConfig) -> Settings:
+    """Return what the engine is told, from what the command was told."""
+    decoding = {name: value for name, value in dataclasses.asdict(config.decoding).items() if value is not None}
+    return Settings(
+        limit=config.limit,
+        seed=config.seed,
+        prompt=config.prompt,
+        convention=config.convention,
+        generation=decoding,
+        control=config.control,
+        kind=config.kind,
+        max_failures=config.max_failures,
+        fresh=config.fresh,
+        confidence=config.confidence,
+        **dataclasses.asdict(config.engine),
+    )
+
+
+def run_row(result: Result) -> dict[str, Any]:
+    """Return what the JSON document holds of a finished run."""
+    run, primary = result.run, result.metric()
+    return {
+        "kind": "run",
+        "model": run["model"]["name"],
+        "task": run["task"]["name"],
+        "version": run["task"]["version"],
+        "data": run["data"]["name"],
+        "control": run.get("control", "none"),
+        "convention": result.convention,
+        "primary": result.primary,
+        "value": primary.value,
+        "low": primary.low,
+        "high": primary.high,
+        "unit": primary.unit,
+        "n": result.n,
+        "failed": result.failed,
+        "unparsed": result.unparsed,
+        "missing": result.missing,
+        "truncated": result.truncated,
+        "reused": result.reused,
+        "metrics": [metric.record() for metric in result.metrics],
+        "folder": str(result.folder),
+    }
+
+
+def show(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table of the primary metrics, or the previews of a dry run."""
+    previews = [result for result in results if result["kind"] == "preview"]
+    if previews:
+        from harness.commands.dry import shown
+
+        return "\n\n".join(shown(preview) for preview in previews)
+    head = ["model", "task", "metric", "value", "95 % interval", "n", "failed", "unparsed", "samples"]
+    return table(head, [list(_cells(result)) for result in results], right=("value", "n", "failed", "unparsed"))
+
+
+def _cells(row: Mapping[str, Any]) -> Iterator[str]:
+    control = "" if row["control"] == "none" else f" ({row['control']})"
+    data = f"@{row['data']}" if row["data"] else ""
+    convention = "" if row["convention"] == "official" else f" ({row['convention']})"
+    yield f"{row['model']}{control}"
+    yield f"{row['task']}{data}"
+    yield f"{row['primary']}{convention}"
+    yield number(row["value"], row["unit"])
+    yield f"{number(row['low'], row['unit'])} – {number(row['high'], row['unit'])}" if row["low"] is not None else "–"
+    yield str(row["n"])
+    yield str(row["failed"])
+    yield str(row["unparsed"])
+    yield row["folder"]
+
+
+def number(value: float | None, unit: str | None) -> str:
+    """Write a value for people: percent with one decimal, points with two, nothing as a dash."""
+    if value is None or value != value:
+        return "–"
+    return f"{value * 100:.1f}" if unit == "percent" else f"{value:.2f}"
+
+
+def _checked(config: EvalConfig) -> tuple[tuple[Task, ...], Settings]:
+    """Return benchmarks and settings; raise one error for all names and settings that are wrong, the model's included."""
+    problems = list(target_problems(config.model, config.plugins, "model"))
+    tasks: tuple[Task, ...] = ()
+    settings = None
+    try:
+        tasks = Catalog(task_dirs=config.task_dirs, plugins=config.plugins).find_tasks(config.benchmarks)
+    except ConfigError as error:
+        problems.append(str(error))
+    try:
+        settings = settings_of(config)
+    except ConfigError as error:
+        problems.append(str(error))
+    if problems or settings is None:
+        raise ConfigError("\n".join(problems))
+    return tasks, settings
+
+
+def _check_all(tasks: Sequence[Task], settings: Settings, model: Model) -> None:
+    """Check every benchmark against settings and model before any is run; raise one error that names all problems."""
+    found: list[HarnessError] = []
+    for task in tasks:
+        try:
+            check(task, settings, model.name, model.capabilities)
+        except (CapabilityError, ConfigError) as error:
+            found.append(error)
+    if found:
+        kind = ConfigError if any(isinstance(error, ConfigError) for error in found) else CapabilityError
+        raise kind("\n".join(map(str, found)))
+
+
+def _evaluate(task: Task, model: Model, place: Place, settings: Settings, config: EvalConfig) -> Result:
+    from harness.progress import progress_on
+    from harness.run import evaluate
+
+    return evaluate(
+        task,
+        model,
+        place.where,
+        settings,
+        config.runs,
+        data_name=place.name,
+        config=dataclasses.asdict(config),
+        progress=progress_on(sys.stderr, f"{model.name} on {task.name}"),
+    )

@@ -1,0 +1,26 @@
+"""The functions of other rooms that verbs call, by name: harness imports no benchmark, no model and no report."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+MINI: Final = "tasks.mini:write"
+LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
+BOARD_ON_TERMINAL: Final = "reports.terminal:print_table"
+RUNS: Final = "reports.load:load_runs"
+
+BENCHES: Final[Mapping[str, str]] = {
+    "startup": "harness.bench.startup:bench_startup",
+    "engine": "harness.bench.engine:bench_engine",
+    "scoring": "harness.bench.scoring:bench_scoring",
+    "generate": "models.sphinx_x.bench:bench_generate",
+}
+
+
+def function(name: str) -> Callable[..., Any]:
+    """Import the function that ``package.module:function`` names."""
+    module, _, attribute = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return found
