@@ -88,12 +88,12 @@ def corner_and_size(box: Sequence[float]) -> Box:
 
 
 def write(box: Sequence[float]) -> str:
-    """Write corners the way `harness.types.Sample.references` holds them, two decimals at most.
+    """Write corners the way `harness.types.Sample.references` holds them, six decimals at most.
 
-    >>> write((14.67, 133.56, 121.8400001, 470.0))
+    >>> write((14.67, 133.56, 121.84000000001, 470.0))
     '14.67,133.56,121.84,470'
     """
-    return ",".join(f"{value:.2f}".rstrip("0").rstrip(".") for value in box)
+    return ",".join(f"{value:.6f}".rstrip("0").rstrip(".") for value in box)
 
 
 def read(text: str) -> Box:

@@ -28,10 +28,12 @@ from harness.types import FileSource, MediaSource
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-__all__ = ["FileSource", "ParquetCell", "TsvCell", "digest", "from_locator", "open_image"]
+__all__ = ["FileSource", "Header", "ParquetCell", "TsvCell", "digest", "from_locator", "open_image", "read_header"]
 
 PIXEL_LIMIT = 89_478_485
 """Largest picture that is decoded (a quarter of a GiB as RGB, Pillow's own bound); above it a file counts as a bomb."""
+
+_HEADER_BYTES = 3 << 14
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000")
 """What benchmarks ship. Pillow knows more, but some of the others run programs on the file (EPS)."""
@@ -146,6 +148,45 @@ def digest(source: MediaSource) -> str:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
         raise MediaError(f"{source.label}: cannot be read ({error.strerror or error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first bytes of a picture tell: its size, and a key that is equal for equal pictures."""
+
+    width: int
+    height: int
+    key: str
+
+
+def read_header(source: MediaSource) -> Header:
+    """Return a picture's size without decoding it, from its first 48 KiB where that suffices.
+
+    Raises:
+        MediaError: the bytes cannot be had or are no picture.
+    """
+    from PIL import Image
+
+    start = _first_bytes(source)
+    key = hashlib.blake2b(start, digest_size=16).hexdigest()
+    try:
+        with Image.open(BytesIO(start), formats=FORMATS) as picture:
+            return Header(picture.width, picture.height, key)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, *_DECODER_ERRORS):
+        whole = open_image(source)  # a header longer than that, or an error that this call words
+        return Header(whole.width, whole.height, key)
+
+
+def _first_bytes(source: MediaSource) -> bytes:
+    if isinstance(source, FileSource):
+        try:
+            with source.path.open("rb") as file:
+                return file.read(_HEADER_BYTES)
+        except OSError as error:
+            raise MediaError(f"{source.label}: cannot be read ({error.strerror or error})") from error
+    if isinstance(source, TsvCell):  # base64 turns 3 bytes into 4
+        return TsvCell(source.path, source.offset, min(source.length, _HEADER_BYTES * 4 // 3)).read()
+    return source.read()[:_HEADER_BYTES]
 
 
 def open_image(source: MediaSource) -> Picture:

@@ -7,13 +7,15 @@ and line, so that a missing field is an error that names both.
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import json
 import posixpath
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -57,15 +59,22 @@ def layout(
     adapt: Adapt | None = None,
     key: str | None = None,
     reader: Callable[[Path], Iterator[Row]] | None = None,
+    repeats: Mapping[str, Callable[[Record], Hashable]] | None = None,
 ) -> Layout:
     """Describe data that lie in the files matching any of ``patterns`` below the data folder.
 
-    All of ``patterns`` must match something (each also with ``.gz`` appended) for the layout to be recognised. ``key`` names
-    the member of a JSON object that holds the list of records (``"data"``); ``reader`` reads files whose suffix misleads.
+    Args:
+        name: of the layout.
+        patterns: globs that must all match something (each also with ``.gz`` appended) for the layout to be recognised;
+            ``"a.json|b/a.json"`` takes the first that does.
+        adapt: brings a row into the field names of the official layout.
+        key: names the member of a JSON object that holds the list of records (``"data"``).
+        reader: reads files whose suffix misleads.
+        repeats: fields to add, each counting how many earlier records have the same key.
     """
     from harness.task import Layout
 
-    def read(where: Sequence[Path]) -> Iterator[Record]:
+    def rows(where: Sequence[Path]) -> Iterator[Record]:
         root = data_folder(where)
         for path in find_files(where, *patterns):
             for row in read_table(path, key=key) if reader is None else reader(path):
@@ -75,7 +84,20 @@ def layout(
                 else:
                     yield from cast(Iterable[Record], adapted)
 
+    def read(where: Sequence[Path]) -> Iterator[Record]:
+        return _count_repeats(rows(where), repeats) if repeats else rows(where)
+
     return Layout(name=name, files=patterns, read=read)
+
+
+def _count_repeats(records: Iterable[Record], keys: Mapping[str, Callable[[Record], Hashable]]) -> Iterator[Record]:
+    seen: dict[str, Counter[int]] = {field: Counter() for field in keys}
+    for record in records:
+        marks = {field: hash(key(record)) for field, key in keys.items()}
+        counts = {field: seen[field][mark] for field, mark in marks.items()}
+        for field, mark in marks.items():
+            seen[field][mark] += 1
+        yield record.but(**counts) if isinstance(record, Row) else {**record, **counts}
 
 
 def read_records(task: Task, where: Sequence[Path]) -> tuple[Layout, Iterator[Record]]:
@@ -103,13 +125,13 @@ def _fits(candidate: Layout, where: Sequence[Path]) -> bool:
     """Whether the folder holds all files of a layout, or each named file bears a name of the layout."""
     if where[0].is_dir():
         return bool(candidate.files) and all(_matches(where[0], pattern) for pattern in candidate.files)
-    names = [PurePosixPath(pattern).name for pattern in candidate.files]
+    names = [PurePosixPath(one).name for pattern in candidate.files for one in pattern.split("|")]
     return all(any(fnmatch(_plain_name(path), name) for name in names) for path in where)
 
 
 def _fits_by_suffix(candidate: Layout, where: Sequence[Path]) -> bool:
     """Whether files under other names are of the kind that the layout reads."""
-    suffixes = {PurePosixPath(pattern).suffix for pattern in candidate.files}
+    suffixes = {PurePosixPath(one).suffix for pattern in candidate.files for one in pattern.split("|")}
     return not where[0].is_dir() and all(PurePosixPath(_plain_name(path)).suffix in suffixes for path in where)
 
 
@@ -118,11 +140,14 @@ def _plain_name(path: Path) -> str:
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
-    return sorted(folder.glob(pattern)) or sorted(folder.glob(pattern + ".gz"))
+    for one in pattern.split("|"):
+        if found := sorted(folder.glob(one)) or sorted(folder.glob(one + ".gz")):
+            return found
+    return []
 
 
 def _expected(task: Task, where: Sequence[Path]) -> str:
-    layouts = "; ".join(f"{one.name}: {', '.join(one.files)}" for one in task.layouts)
+    layouts = "; ".join(f"{one.name}: {', '.join(one.files).replace('|', ' or ')}" for one in task.layouts)
     return f"Expected one of these layouts of {task.name} (each file may end in .gz): {layouts}"
 
 
@@ -364,6 +389,20 @@ def _row(value: Any, where: str) -> Row:
     if not isinstance(value, dict):
         raise DatasetError(f"{where}: an object was expected, found {type(value).__name__} {str(value)[:80]!r}")
     return Row(value, where)
+
+
+def listed(value: Any, where: str = "") -> list[str]:
+    """Return a list of answers that a table keeps as text (``"['a', 'b']"``, Python or JSON); other text is one answer.
+
+    Raises:
+        DatasetError: the text begins like a list and is none.
+    """
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+            raise DatasetError(f"{where}: {value[:80]!r} begins like a list and is none") from error
+    return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
 
 
 def image_handles(value: Any) -> tuple[MediaSource, ...]:

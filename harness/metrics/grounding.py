@@ -7,10 +7,14 @@ double precision some of them land on the other side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from harness.boxes import Box, Frame, padding, to_pixels
+from harness.boxes import Box, Frame, padding, read, to_pixels
+from harness.errors import DatasetError
+from harness.metrics.aggregate import Metric, mean
+from harness.task import Score
+from harness.types import Parsed, Sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,6 +114,87 @@ def best_box(candidates: Sequence[Box], reference: Sequence[float]) -> Box:
     Choosing with the reference at hand is an oracle: only the convention that reproduces lmms-eval's grounding task does it.
     """
     return max(candidates, key=lambda box: precise_iou(box, reference), default=(0.0, 0.0, 0.0, 0.0))
+
+
+Compare = Callable[[Any, Box, Sample], float]
+"""The overlap of a parsed answer and the reference in pixels; the sample knows the size of its picture."""
+
+Place = Callable[[Any, Box, Sample], Box]
+"""The box in pixels that a parsed answer means."""
+
+
+def hit_score(compare: Compare) -> Score:
+    """Make the scores ``hit`` (overlap at least 0.5) and ``iou``. The sample's first reference is its box in pixels."""
+
+    def score(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
+        value = 0.0 if parsed.answer is None else compare(parsed.answer, read(sample.references[0]), sample)
+        return {"hit": float(value >= 0.5), "iou": value}
+
+    return score
+
+
+def frame_score(frame: Frame) -> Score:
+    """The scores ``hit`` and ``iou`` of a box given in a named frame; ``square`` is rounded where the SPHINX authors round."""
+    if frame == "square":
+        return hit_score(lambda box, reference, sample: padded_square_iou(box, reference, *picture_size(sample)))
+    if frame == "pixels":
+        return hit_score(lambda box, reference, sample: iou(box, reference))
+    return hit_score(lambda box, reference, sample: iou(to_pixels(box, frame, *picture_size(sample)), reference))
+
+
+def guessed_frame_score() -> Score:
+    """VLMEvalKit's ``hit`` and ``iou``: in double precision, the frame guessed by `box_by_magnitude`."""
+    return hit_score(lambda box, reference, sample: precise_iou(box_by_magnitude(box, *picture_size(sample)), reference))
+
+
+HIT_METRICS = (Metric(name="accuracy", estimator=mean("hit")), Metric(name="mean_iou", estimator=mean("iou"), unit="fraction"))
+"""Over the scores of `hit_score`."""
+
+
+THRESHOLDS = (0.5, 0.1, 0.3, 0.7, 0.9)
+
+
+def threshold_score(place: Place) -> Score:
+    """lmms-eval's scores: ``acc@t`` for five thresholds, ``iou``, ``center_acc``."""
+
+    def score(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
+        reference = read(sample.references[0])
+        box = (0.0, 0.0, 0.0, 0.0) if parsed.answer is None else place(parsed.answer, reference, sample)
+        value = precise_iou(box, reference)
+        hits = {f"acc@{threshold}": float(value >= threshold) for threshold in THRESHOLDS}
+        return {**hits, "iou": value, "center_acc": float(centre_is_inside(box, reference))}
+
+    return score
+
+
+THRESHOLD_METRICS = (
+    *(Metric(name=f"acc@{threshold}", estimator=mean(f"acc@{threshold}")) for threshold in THRESHOLDS),
+    Metric(name="iou", estimator=mean("iou"), unit="fraction"),
+    Metric(name="center_acc", estimator=mean("center_acc")),
+)
+"""Over the scores of `threshold_score`."""
+
+
+def in_unit_frame(box: Box, reference: Box, sample: Sample) -> Box:
+    """Where a box in fractions of the unpadded picture is."""
+    return to_pixels(box, "unit", *picture_size(sample))
+
+
+def best_reading(boxes: Sequence[Box], reference: Box, sample: Sample) -> Box:
+    """`best_box` of all boxes, each as pixels and as thousandths."""
+    size = picture_size(sample)
+    return best_box([reading for box in boxes for reading in (box, to_pixels(box, "thousandths", *size))], reference)
+
+
+def picture_size(sample: Sample) -> tuple[int, int]:
+    """Width and height from the sample's fields. Raises `DatasetError` where the annotations do not tell them."""
+    width, height = sample.fields.get("width"), sample.fields.get("height")
+    if not width or not height:
+        raise DatasetError(
+            f"sample {sample.id!r}: its annotation lacks the size of the picture, which this convention needs; "
+            "convention=pixels does without"
+        )
+    return width, height
 
 
 def _area(box: Sequence[float]) -> float:
