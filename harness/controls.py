@@ -41,11 +41,17 @@ class GreyPicture:
         from PIL import Image as Pictures
         from PIL import UnidentifiedImageError
 
+        from harness.data.media import PIXEL_LIMIT
+
         try:
             with Pictures.open(BytesIO(self.of.read())) as picture:  # reads the header only
                 size = picture.size
-        except (UnidentifiedImageError, Pictures.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        except (Pictures.DecompressionBombError, Pictures.DecompressionBombWarning) as error:
+            raise MediaError(f"{self.of.label}: above the limit of {PIXEL_LIMIT} pixels ({error})") from error
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             raise MediaError(f"{self.of.label}: not a picture whose size can be read ({error})") from error
+        if size[0] * size[1] > PIXEL_LIMIT:
+            raise MediaError(f"{self.of.label}: {size[0]} x {size[1]} pixels, above the limit of {PIXEL_LIMIT}")
         encoded = BytesIO()
         Pictures.new("RGB", size, GREY).save(encoded, "PNG")
         return encoded.getvalue()

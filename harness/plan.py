@@ -77,6 +77,11 @@ class Settings:
         if wrong := [message for bad, message in problems if bad]:
             raise ConfigError("; ".join(wrong))
 
+    def applied_to(self, generation: Generation) -> Generation:
+        """Return a task's generation settings with the seed and the overrides."""
+        changes = {"seed": self.seed, **self.generation}
+        return replace(generation, **{**changes, "stop": tuple(changes.get("stop", generation.stop))})
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Planned:
@@ -138,7 +143,7 @@ def plan(source: Source, settings: Settings, model: str, needs_ideal: bool = Fal
     """
     from harness.data import media
 
-    digest = cast(keys.Digest, lru_cache(DIGESTS_KEPT)(media.digest))
+    digest = remembering(media.digest)
     samples = source.samples()
     if settings.control == "swapped":
         samples = swapped(samples, digest)
@@ -146,15 +151,29 @@ def plan(source: Source, settings: Settings, model: str, needs_ideal: bool = Fal
     return ahead(samples, work, workers=settings.workers, window=settings.window)
 
 
+def remembering(digest: keys.Digest) -> keys.Digest:
+    """Return the same function with a memory of the last sources, as far as they can be hashed."""
+    cached = cast(keys.Digest, lru_cache(DIGESTS_KEPT)(digest))
+
+    def remembered(source: MediaSource) -> str:
+        try:
+            hash(source)
+        except TypeError:
+            return digest(source)
+        return cached(source)
+
+    return remembered
+
+
 def _prepare(task: Task, settings: Settings, model: str, needs_ideal: bool, digest: keys.Digest, sample: Sample) -> Planned:
     """Compose and name the request for a sample."""
     query = task.query(sample, settings.prompt)
     asked = blind(query.parts) if settings.control == "blind" else query.parts
-    generation = replace(query.generation, **{"seed": settings.seed, **settings.generation})
+    generation = settings.applied_to(query.generation)
     failure: Failure | None = None
     try:
         identity = [keys.described(part, digest) for part in asked]
-    except MediaError as error:
+    except (MediaError, OSError) as error:
         failure = Failure("media", str(error))
         identity = [keys.described(part, _unreadable) for part in asked]
     ideal = query.ideal if needs_ideal else None

@@ -113,7 +113,7 @@ def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[st
         "task": [task.name, task.version],
         "data": data,
         "prompt": settings.prompt,
-        "generation": asdict(replace(task.generation, **{"seed": settings.seed, **settings.generation})),
+        "generation": asdict(settings.applied_to(task.generation)),
         "kind": settings.kind,
         "control": settings.control,
         "limit": settings.limit,
@@ -372,7 +372,7 @@ def _stopping(folder: Path, advice: str) -> Iterator[None]:
 
 def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 

@@ -7,6 +7,7 @@ asked again once in every invocation, since a server may be back or a model mend
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -49,6 +50,7 @@ class Collector:
     failures: dict[str, tuple[str, Failure]] = field(default_factory=dict)
     _open: dict[str, list[Sample]] = field(default_factory=dict)
     _changed: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # a model may pull requests in threads of its own
 
     def requests(self) -> Iterator[Request]:
         """Yield what has to be asked, in the order of the samples, and note the order of all of them."""
@@ -57,21 +59,33 @@ class Collector:
             self.samples += 1
             request = one.request
             self.store.plan(position, one.sample.id, request.key)
-            if request.key in self._open:
-                self._open[request.key].append(one.sample)
-            elif not self._answered(one):
+            if not self._joined(one) and not self._answered(one):
                 self._keep_request(one)
                 if one.failure is not None:
-                    self._put(request, Response(key=request.key, finish_reason="error", failure=one.failure), [one.sample])
+                    response = Response(key=request.key, finish_reason="error", failure=one.failure)
+                    self._put(request, response)
+                    self._show(request, Stored(response), [one.sample])
                 elif not self._take_over(one):
-                    self._open[request.key] = [one.sample]
+                    with self._lock:
+                        self._open[request.key] = [one.sample]
                     yield request
         self.store.commit()
 
     def record(self, request: Request, response: Response) -> None:
         """Store the response to a request that was asked. Raises `RunStopped` if too many have failed."""
         self.asked += 1
-        self._put(request, response, self._open.pop(request.key))
+        self._put(request, response)
+        with self._lock:  # stored before it leaves the open ones, so that a sample with the same request finds it
+            samples = self._open.pop(request.key)
+        self._show(request, Stored(response), samples)
+
+    def _joined(self, one: Planned) -> bool:
+        """Whether the same request is in flight for another sample; its response will serve both."""
+        with self._lock:
+            samples = self._open.get(one.request.key)
+            if samples is not None:
+                samples.append(one.sample)
+        return samples is not None
 
     def _answered(self, one: Planned) -> bool:
         """Whether the run has a response that stands."""
@@ -92,24 +106,26 @@ class Collector:
         if found is None:
             return False
         self.reused += 1
-        self._put(one.request, found, [one.sample], reused=True)
+        self._put(one.request, found, reused=True)
+        self._show(one.request, Stored(found, True), [one.sample])
         return True
 
     def _keep_request(self, one: Planned) -> None:
         self.store.add_request(one.request.key, one.sample.id, one.parts, one.request.generation)
 
-    def _put(self, request: Request, response: Response, samples: list[Sample], *, reused: bool = False) -> None:
+    def _put(self, request: Request, response: Response, *, reused: bool = False) -> None:
         if not self._changed:
             self._changed = True
             self.invalidate()
         self.store.put(response, reused=reused)
-        self._show(request, Stored(response, reused), samples)
         if response.failure is not None:
             self._count_failure(request, response.failure)
 
     def _show(self, request: Request, stored: Stored, samples: list[Sample]) -> None:
-        for sample in samples:
-            self.progress.scored(score_stored(self.convention, sample, request.key, stored), reused=stored.reused)
+        rows = [score_stored(self.convention, sample, request.key, stored) for sample in samples]
+        with self._lock:
+            for row in rows:
+                self.progress.scored(row, reused=stored.reused)
 
     def _count_failure(self, request: Request, failure: Failure) -> None:
         self.failures.setdefault(request.key, (request.sample_id, failure))

@@ -108,7 +108,11 @@ class Exchange:
                     self._pass(again, pausable=False)
 
     def _pass(self, feed: Feed, *, pausable: bool) -> None:
-        """Offer the feed to the model once; then ask one by one what it left without an answer."""
+        """Offer the feed to the model once; then ask one by one what it left without an answer.
+
+        A pausable feed ends early when many requests wait for a retry, and its model's transient exceptions are retried for
+        all in flight; otherwise those, too, are asked one by one, to find the request that provokes them.
+        """
         before = feed.pulled
         feed.paused = False
         with closing(self._replies(feed)) as replies:
@@ -119,13 +123,7 @@ class Exchange:
         feed.paused = True  # a thread that the model left behind gets nothing more
         if feed.error is not None:
             raise feed.error
-        left = feed.take_back()
-        if self._raised is not None:
-            _log.warning("the model raised; %d requests in flight are asked again one by one", len(left), exc_info=self._raised)
-        elif left:
-            _log.warning("the model left %d requests without a reply; they are asked again one by one", len(left))
-        for request in left:
-            self._alone(request)
+        self._follow_up(feed, later=pausable)
         if feed.pulled == before and not feed.done:  # the model takes nothing from a stream
             feed.paused = False
             for request in feed:
@@ -134,6 +132,21 @@ class Exchange:
                 break
             if feed.error is not None:
                 raise feed.error
+
+    def _follow_up(self, feed: Feed, *, later: bool) -> None:
+        """See to the requests that are still out when the model has returned; ``later`` retries transient trouble."""
+        left = feed.take_back()
+        if later and self._raised is not None and failure_of(self._raised).transient:
+            _log.warning("the backend fails; %d requests in flight are asked again later", len(left), exc_info=self._raised)
+            for request in left:
+                self._fail(request, failure_of(self._raised))
+            left = []
+        elif self._raised is not None:
+            _log.warning("the model raised; %d requests in flight are asked again one by one", len(left), exc_info=self._raised)
+        elif left:
+            _log.warning("the model left %d requests without a reply; they are asked again one by one", len(left))
+        for request in left:
+            self._alone(request)
 
     def _replies(self, requests: Iterable[Request]) -> Generator[object]:
         """Yield what the model yields and keep what it raises."""
@@ -173,6 +186,9 @@ class Exchange:
         else:
             what = "only something that is not its response" if self.strays > strays else "no response"
             failure = Failure("reply", f"the model yielded {what}")
+        self._fail(request, failure)
+
+    def _fail(self, request: Request, failure: Failure) -> None:
         self._settle(request, Response(key=request.key, finish_reason="error", failure=failure))
 
     def _settle(self, request: Request, response: Response) -> None:
