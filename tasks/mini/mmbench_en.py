@@ -15,7 +15,7 @@ from typing import Final
 
 from PIL import Image
 
-from harness.world import COLOURS, SHAPES, Chart, Dice, Scene, Sign
+from harness.world import Chart, Dice, Scene, Sign, combinations
 from tasks.mini.draws import (
     NUMBER_WORDS,
     Options,
@@ -25,6 +25,7 @@ from tasks.mini.draws import (
     interleave,
     name_of,
     options,
+    places,
     relation,
     shares,
     word_distance,
@@ -78,25 +79,32 @@ def _ask(kind: str, **fields: str) -> str:
 
 
 def _attribute(seed: int) -> Iterator[_Item]:
-    """Ask for the colour of a shape, or for the shape of a colour, where there is one such thing."""
+    """Ask for the colour of a shape, or for the shape of a colour, where there is one such thing.
+
+    The options are the two that evaluation knows of it: a third one would be of training, and never right.
+    """
     dice = Dice("mmbench/attribute", seed, "eval")
-    turn = 0
-    for scene in worlds(Scene, "scene", "mmbench/attribute", seed):
-        kind = ("colour", "shape")[turn % 2]
-        known = [thing.shape if kind == "colour" else thing.colour for thing in scene.things]
-        single = [t for t in asked(scene) if known.count(t.shape if kind == "colour" else t.colour) == 1]
-        if not single:
-            continue
-        thing = dice.pick(single)
-        answer, words = (thing.colour, tuple(COLOURS)) if kind == "colour" else (thing.shape, SHAPES)
-        lures = dice.sample([word for word in words if word != answer], 3)
+    scenes, pairs = worlds(Scene, "scene", "mmbench/attribute", seed), combinations("eval")
+    for turn, place in enumerate(places(dice, len(pairs))):
+        shape, colour = pairs[place]
+        if turn % 2:
+            kind, answer, words = "shape", shape, [one for one, other in pairs if other == colour]
+            scene = next(s for s in scenes if _only(s, "colour", shape, colour))
+        else:
+            kind, answer, words = "colour", colour, [other for one, other in pairs if one == shape]
+            scene = next(s for s in scenes if _only(s, "shape", shape, colour))
         yield _Item(
             image=scene.image,
             category="attribute_recognition",
-            question=_ask(f"attribute_recognition/{kind}", shape=thing.shape, colour=thing.colour),
-            options=options(dice, answer, lures, turn // 2),
+            question=_ask(f"attribute_recognition/{kind}", shape=shape, colour=colour),
+            options=options(dice, answer, [word for word in words if word != answer], turn // 2),
         )
-        turn += 1
+
+
+def _only(scene: Scene, field: str, shape: str, colour: str) -> bool:
+    """Whether a thing is there that may be asked about, and is alone in its shape or colour, as ``field`` says."""
+    found = [thing for thing in asked(scene) if (thing.shape, thing.colour) == (shape, colour)]
+    return bool(found) and sum(getattr(thing, field) == getattr(found[0], field) for thing in scene.things) == 1
 
 
 def _count(seed: int) -> Iterator[_Item]:

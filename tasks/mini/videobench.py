@@ -6,7 +6,6 @@ About half of the questions ask in which direction something moves, which no sin
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from harness.errors import ConfigError
-from harness.world import COLOURS, SHAPES, Clip, Dice, combinations, is_held_out
+from harness.world import COLOURS, SHAPES, Clip, Dice, combinations
 from tasks.mini.draws import NUMBER_WORDS, Options, name_of, options, places, shares, worlds
 from tasks.mini.wordings import EVAL_TEMPLATES
 
@@ -23,7 +22,6 @@ ANSWERS: Final = "ANSWER.json"
 _QUANTISER: Final = 2
 _LAMBDA: Final = 118
 """What libavcodec calls FF_QP2LAMBDA: its quality is the quantiser times this."""
-_DIRECTIONS: Final = ("left", "right", "up", "down")
 
 
 @dataclass(frozen=True)
@@ -53,20 +51,32 @@ SETS: Final = (
 )
 
 
-def _facts(clip: Clip, dice: Dice) -> dict[str, tuple[str, list[str]]]:
-    """Return for every kind of question the answer and its lures, best lures first."""
-    others = [name_of(other) for other in clip.others if is_held_out(other.shape, other.colour)]
-    held_out = [f"{colour} {shape}" for shape, colour in combinations("eval")]
-    mover, shown = name_of(clip.thing), [clip.thing, *clip.others]
-    absent = [name for name in dice.sample(held_out, len(held_out)) if name not in {mover, *map(name_of, clip.others)}]
-    number = NUMBER_WORDS[len(shown)]
+_ANSWERS: Final[dict[str, tuple[str, ...]]] = {
+    "direction": ("left", "right", "up", "down"),
+    "mover": tuple(f"{colour} {shape}" for shape, colour in combinations("eval")),
+    "colour": tuple(COLOURS),
+    "shape": SHAPES,
+    "count": NUMBER_WORDS[1:4],
+}
+"""What can be right; every answer of a kind gets its turn as often as the others."""
+
+
+def _answer(clip: Clip, kind: str) -> str:
+    """Return the right answer to a kind of question."""
     return {
-        "direction": (clip.direction, dice.sample([d for d in _DIRECTIONS if d != clip.direction], 3)),
-        "mover": (mover, list(dict.fromkeys(others)) + absent),
-        "colour": (clip.thing.colour, dice.sample([c for c in COLOURS if c != clip.thing.colour], len(COLOURS) - 1)),
-        "shape": (clip.thing.shape, dice.sample([s for s in SHAPES if s != clip.thing.shape], len(SHAPES) - 1)),
-        "count": (number, [word for word in NUMBER_WORDS[1:4] if word != number]),
-    }
+        "direction": clip.direction,
+        "mover": name_of(clip.thing),
+        "colour": clip.thing.colour,
+        "shape": clip.thing.shape,
+        "count": NUMBER_WORDS[1 + len(clip.others)],
+    }[kind]
+
+
+def _lures(clip: Clip, kind: str, dice: Dice) -> list[str]:
+    """Return wrong answers: at random, but first what stands still in the picture where the question is what moves."""
+    answer, still = _answer(clip, kind), {name_of(other) for other in clip.others}
+    wrong = [text for text in dice.sample(_ANSWERS[kind], len(_ANSWERS[kind])) if text != answer]
+    return sorted(wrong, key=lambda text: text not in still) if kind == "mover" else wrong
 
 
 def _encode(clip: Clip, path: Path) -> None:
@@ -112,26 +122,18 @@ def _record(one: _Set, number: int, question: str, mixed: Options) -> dict[str, 
     return record
 
 
-def _accepts(one: _Set) -> Callable[[Clip, int], bool]:
-    """Return which clip suits the n-th question: what can be balanced (directions, counts) takes turns."""
-    if one.kind == "direction":
-        return lambda clip, n: clip.direction == _DIRECTIONS[n % 4]
-    if one.kind == "count":
-        return lambda clip, n: len(clip.others) == n % 3
-    return lambda clip, n: True
-
-
 def _write_set(folder: Path, one: _Set, seed: int, n: int) -> dict[str, dict[str, str]]:
     """Write the questions and clips of a set; return its answers."""
-    clips, dice, accepts = worlds(Clip, "clip", f"videobench/{one.name}", seed), Dice(one.name, seed, "eval"), _accepts(one)
+    clips, dice = worlds(Clip, "clip", f"videobench/{one.name}", seed), Dice(f"videobench/{one.name}", seed, "eval")
+    answer_deck, letter_deck = places(dice, len(_ANSWERS[one.kind])), places(dice, one.options)
     (folder / "Eval_video" / one.name).mkdir()
-    right = places(dice, one.options)
     questions: dict[str, Any] = {}
     answers: dict[str, dict[str, str]] = {}
     for number in range(n):
-        clip = next(clip for clip in clips if accepts(clip, number))
-        answer, lures = _facts(clip, dice)[one.kind]
-        mixed = options(dice, answer, lures[: one.options - 1], next(right))
+        answer = _ANSWERS[one.kind][next(answer_deck)]
+        clip = next(clip for clip in clips if _answer(clip, one.kind) == answer)
+        lures = _lures(clip, one.kind, dice)[: one.options - 1]
+        mixed = options(dice, answer, lures, next(letter_deck))
         text = EVAL_TEMPLATES[f"videobench/{one.kind}"][0].format(thing=name_of(clip.thing))
         record, key = _record(one, number, text, mixed), _question_id(one.name, number)
         _encode(clip, folder / record["vid_path"])
