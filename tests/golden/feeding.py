@@ -243,17 +243,19 @@ def mmbench_missing(official: Convention, fed: Sequence[tuple[Sample, str]], mis
         return estimates(official, rows), rows
 
     if case := missing.get("rotation_row_missing"):
-        got, rows = run(lambda index: index not in case["removed_index"])
+        lost = set(case["removed_index"])
+        got, rows = run(lambda index: index not in lost)
         yield Check("rotation missing", got["circular"].value, case["overall_after"])
         yield Check("rotation missing, its question", circular(rows, case["group"]), case["hit_after"])
         yield Check("none missing, its question", circular(run(lambda index: True)[1], case["group"]), case["hit_before"])
-        strict, rows = run(lambda index: index not in case["removed_index"], strict=True)
+        strict, rows = run(lambda index: index not in lost, strict=True)
         yield Check("rotation missing, as riddle counts it", circular(rows, case["group"]), 0)
     if case := missing.get("original_row_missing"):
-        got, _ = run(lambda index: index % 1_000_000 != case["removed_index"])
+        first = case["removed_index"]
+        got, _ = run(lambda index: index % 1_000_000 != first)
         yield Check("original missing", got["circular"].value, case["overall_after"])
         yield Check("original missing, questions", got["circular"].n, case["questions_scored_after"])
-        strict, _ = run(lambda index: index != case["removed_index"], strict=True)
+        strict, _ = run(lambda index: index != first, strict=True)
         yield Check("original missing, questions as riddle counts them", strict["circular"].n, case["questions_scored_before"])
 
 
@@ -308,13 +310,13 @@ def mathvista(golden: Golden) -> Iterator[Check]:
     for row in rows:
         yield Check(f"{row.sample_id} prediction", row.parsed.answer, expected["per_item"][row.sample_id]["prediction"])
         yield Check(f"{row.sample_id} true", row.scores["correct"], expected["per_item"][row.sample_id]["true_false"])
-    got = values(official, rows)
-    yield Check("accuracy", got["accuracy"], expected["scores"]["average"]["accuracy"])
+    found = estimates(official, rows)
     for group, numbers in expected["scores"].items():
-        if group != "average":
-            yield from (
-                Check(f"{group} {name}", got.get(f"{group}/{name}"), entry["accuracy"]) for name, entry in numbers.items()
-            )
+        named = {"accuracy": numbers} if group == "average" else {f"{group}/{name}": entry for name, entry in numbers.items()}
+        for name, entry in named.items():
+            yield Check(name, found[name].value, entry["accuracy"])
+            yield Check(f"{name} correct", found[name].value * found[name].n, entry["correct"])
+            yield Check(f"{name} total", found[name].n, entry["total"])
     for name, start in (("lmms_eval", "lmms-eval normalize"), ("vlmevalkit", "VLMEvalKit post_check")):
         if numbers := peer(golden, start):
             convention = reading_extractions(task.conventions[name])
