@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from harness.errors import ResultError
@@ -325,5 +325,10 @@ class Asked:
 
 
 def media_digest(part: Mapping[str, Any]) -> str:
-    """Return what names the bytes of a stored part, empty for a text."""
-    return str(part.get("image") or part.get("video") or part.get("digest") or "")
+    """Return what names the bytes of a stored part, empty for a text or for media that could not be read."""
+    return str(part.get("digest") or "")
+
+
+def media_label(part: Mapping[str, Any]) -> str:
+    """Return the name of a stored picture or clip, without this machine's folders."""
+    return PurePath(str(part.get("image") or part.get("video") or "")).name

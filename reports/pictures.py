@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import MediaError
 from harness.types import FramePlan
-from reports.load import media_digest
+from reports.load import media_digest, media_label
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +82,7 @@ class Shelf:
 
     def put(self, part: Mapping[str, Any]) -> Shown:
         """Store a media part's thumbnail if there is room and say what to show in its place."""
-        label = PurePath(str(part.get("label", ""))).name
+        label = media_label(part)
         clip = "frames" in part
         name = "m" + blake2b(f"{media_digest(part)} {part.get('frames')}".encode(), digest_size=8).hexdigest()
         if name not in self.stored:
@@ -115,7 +115,7 @@ def _make(part: Mapping[str, Any], allowance: int) -> Thumbnail | str:
 
 def _without_folder(message: str, part: Mapping[str, Any]) -> str:
     """Keep this machine's folders out of a page that may be published."""
-    label = str(part.get("label", ""))
+    label = str(part.get("image") or part.get("video") or "")
     return message.replace(label, PurePath(label).name) if label else message
 
 

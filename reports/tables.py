@@ -52,7 +52,7 @@ class Column:
     @property
     def mini(self) -> bool:
         """Whether the data are drawn by riddle itself."""
-        return self.data == MINI
+        return self.data == MINI or self.data.startswith(f"{MINI}-")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,7 +79,7 @@ def _about(model: str, kind: str, task: str, changes: Mapping[str, Any], n: int)
 def _part(kind: str, path: Path) -> dict[str, Any]:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:32] if path.is_file() else "0" * 32
     frames = {"frames": {"count": 4, "kind": "uniform"}} if kind == "video" else {}
-    return {kind: digest, "label": str(path), "locator": {"kind": "file", "path": str(path)}, **frames}
+    return {kind: str(path), "digest": digest, "locator": {"kind": "file", "path": str(path)}, **frames}
 
 
 def _write_store(folder: Path, items: Sequence[Item]) -> None:

@@ -98,7 +98,7 @@ def test_a_small_picture_is_not_enlarged_and_a_large_one_is_shrunk(tmp_path: Pat
     shelf = Shelf(Thumbnails(), expected=2, budget=1_000_000)
     for name, size in (("small", (60, 40)), ("large", (3000, 1000))):
         path = write_picture(tmp_path / f"{name}.png", size)
-        part = {"image": name, "label": str(path), "locator": {"kind": "file", "path": str(path)}}
+        part = {"image": str(path), "digest": name, "locator": {"kind": "file", "path": str(path)}}
         shown = shelf.put(part)
         assert (shown.width, shown.height) == size
         data = base64.b64decode(shelf.stored[shown.name].uri.split(",")[1])
