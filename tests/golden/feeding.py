@@ -310,13 +310,13 @@ def mathvista(golden: Golden) -> Iterator[Check]:
     for row in rows:
         yield Check(f"{row.sample_id} prediction", row.parsed.answer, expected["per_item"][row.sample_id]["prediction"])
         yield Check(f"{row.sample_id} true", row.scores["correct"], expected["per_item"][row.sample_id]["true_false"])
-    found = estimates(official, rows)
+    groups = estimates(official, rows)
     for group, numbers in expected["scores"].items():
         named = {"accuracy": numbers} if group == "average" else {f"{group}/{name}": entry for name, entry in numbers.items()}
         for name, entry in named.items():
-            yield Check(name, found[name].value, entry["accuracy"])
-            yield Check(f"{name} correct", found[name].value * found[name].n, entry["correct"])
-            yield Check(f"{name} total", found[name].n, entry["total"])
+            yield Check(name, groups[name].value, entry["accuracy"])
+            yield Check(f"{name} correct", groups[name].value * groups[name].n, entry["correct"])
+            yield Check(f"{name} total", groups[name].n, entry["total"])
     for name, start in (("lmms_eval", "lmms-eval normalize"), ("vlmevalkit", "VLMEvalKit post_check")):
         if numbers := peer(golden, start):
             convention = reading_extractions(task.conventions[name])
