@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from PIL import Image as Pictures
 
-from harness.types import Generation, Image, Part, Request, Text
+from harness.types import Generation, Image, MediaSource, Part, Request, Text
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.tokenizer import Tokenizer, train_tokenizer
 from models.sphinx_x.variants import MICRO, MICRO_MOE, Variant
@@ -26,6 +26,9 @@ class Bytes:
 
     def read(self) -> bytes:
         return self.data
+
+    def locator(self) -> dict[str, str]:
+        return {"kind": "drawn", "label": self.label}
 
 
 def picture(width: int, height: int, seed: int) -> Bytes:
@@ -85,3 +88,8 @@ def mixed_requests(count: int, seed: int = 0) -> list[Request]:
                 )
             )
     return requests[:count]
+
+
+def opened(source: MediaSource) -> Pictures.Image:
+    """The decoded picture of a source."""
+    return Pictures.open(io.BytesIO(source.read())).convert("RGB")

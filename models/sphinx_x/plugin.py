@@ -1,0 +1,147 @@
+"""SPHINX-X as a model of the harness: the only file that a configuration names.
+
+Not here: how replies are made (``engine``). Importing this file takes no torch; building the class loads the weights. The
+fingerprint covers weights, tokenizer, template, variant, precision and active experts, and for reduced precision the kind of
+device; batch sizes are not in it, because in float32 greedy replies do not depend on them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from harness.errors import ConfigError
+from harness.keys import hash_of
+from harness.model import Capabilities
+from harness.names import suggestion
+from harness.types import Request, Response
+
+if TYPE_CHECKING:
+    import torch
+
+SHIPPED = Path(__file__).parent / "weights"
+"""Folders of weights that come with the package."""
+
+ENGINE_VERSION = 1
+"""Goes up whenever the same weights would answer otherwise."""
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+class SphinxXModel:
+    """A SPHINX-X checkpoint behind the local engine."""
+
+    def __init__(
+        self,
+        weights: str,
+        *,
+        name: str | None = None,
+        dtype: Dtype = "float32",
+        device: str = "cpu",
+        active_experts: int | None = None,
+        max_batch: int = 64,
+        batch_tokens: int = 16384,
+        window: int = 256,
+        threads: int = 2,
+        long_prompts: Literal["fail", "cut"] = "fail",
+    ) -> None:
+        """Load a checkpoint.
+
+        Args:
+            weights: a shipped name (``nano``) or a folder with ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
+            name: how the model appears in tables; by default the folder's name.
+            dtype: precision of weights and arithmetic.
+            device: ``cpu``, ``cuda`` or ``cuda:N``.
+            active_experts: experts a token is routed to; by default as trained.
+            max_batch: prompts decoded side by side.
+            batch_tokens: positions in one batch.
+            window: requests taken from the stream before batches are planned.
+            threads: workers that decode pictures ahead.
+            long_prompts: whether a prompt that does not fit fails or is cut from the left.
+
+        Raises:
+            ConfigError: there are no such weights, or a setting is out of range.
+        """
+        from models.sphinx_x import checkpoint
+        from models.sphinx_x.engine import Engine, EngineOptions
+
+        folder = weights_folder(weights)
+        if dtype not in get_args(Dtype):
+            raise ConfigError(f"model.dtype={dtype!r} (must be one of {', '.join(get_args(Dtype))})")
+        place = _device(device)
+        options = EngineOptions(
+            max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts
+        )
+        model, tokenizer = checkpoint.load(folder, active_experts=active_experts)
+        self.name = name or folder.name
+        self.capabilities = Capabilities(images=True, several_images=True, video=True, loglikelihood=True)
+        self.fingerprint = hash_of(
+            [
+                "sphinx_x",
+                ENGINE_VERSION,
+                _digest(folder / checkpoint.WEIGHTS),
+                _digest(folder / checkpoint.TOKENIZER),
+                _template(),
+                model.variant.to_json(),
+                dtype if dtype == "float32" else [dtype, place.type],
+                long_prompts,
+            ]
+        )
+        self._engine = Engine(model.to(place, _torch_dtype(dtype)), tokenizer, options)
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
+        """Yield one response a request, batch by batch, in any order."""
+        return self._engine.generate(requests)
+
+    def loglikelihood(self, requests: Iterable[Request]) -> Iterator[Response]:
+        """Yield responses whose ``logprobs`` weigh each request's choices (nats)."""
+        return self._engine.loglikelihood(requests)
+
+
+def weights_folder(weights: str) -> Path:
+    """The folder of a shipped name, or the path itself. Raises `ConfigError` naming the shipped ones if it is neither."""
+    shipped = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir()) if SHIPPED.is_dir() else []
+    if weights in shipped:
+        return SHIPPED / weights
+    if Path(weights).is_dir():
+        return Path(weights)
+    raise ConfigError(
+        f"model.weights={weights}: no such folder, and not shipped{suggestion(weights, shipped)} "
+        f"(shipped: {', '.join(shipped) or 'none'}; `riddle train` makes a folder of weights)"
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _template() -> str:
+    """What the template makes of a question, as text."""
+    from models.sphinx_x.template import answer_piece, conversation
+
+    return conversation([("?", "!"), ("?", None)]) + answer_piece("!")
+
+
+def _torch_dtype(dtype: Dtype) -> torch.dtype:
+    import torch
+
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
+
+
+def _device(name: str) -> torch.device:
+    """The device of a name. Raises `ConfigError` for one that does not exist here."""
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"model.device={name!r}: no such device (cpu, cuda or cuda:N)") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"model.device={name}: this machine has {torch.cuda.device_count()} CUDA device(s)")
+    return device

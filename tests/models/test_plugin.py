@@ -1,0 +1,107 @@
+"""SPHINX-X behind the model protocol: settings, fingerprint, and the bench that compares it with transformers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness.errors import ConfigError
+from models.sphinx_x import checkpoint
+from models.sphinx_x.bench import bench_generate
+from models.sphinx_x.plugin import SphinxXModel
+from tests.models.specimens import mixed_requests, sparse_specimen, specimen
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    where = tmp_path_factory.mktemp("weights") / "micro"
+    checkpoint.save(where, *specimen(), "float32")
+    return where
+
+
+@pytest.fixture(scope="module")
+def sparse_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    where = tmp_path_factory.mktemp("weights") / "micro_moe"
+    checkpoint.save(where, *sparse_specimen(), "float32")
+    return where
+
+
+def test_importing_the_plugin_takes_no_torch() -> None:
+    code = "import sys, models.sphinx_x.plugin; print(sorted({'torch', 'transformers', 'numpy', 'PIL'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_saved_model_answers_as_the_one_in_memory(folder: Path) -> None:
+    from models.sphinx_x.engine import Engine
+
+    requests = mixed_requests(20)
+    loaded = {r.key: r.text for r in SphinxXModel(str(folder)).generate(requests)}
+    assert loaded == {r.key: r.text for r in Engine(*specimen()).generate(requests)}
+
+
+def test_the_fingerprint_covers_what_answers_depend_on(folder: Path, sparse_folder: Path, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "other", *specimen(seed=1), "float32")
+    prints = [
+        SphinxXModel(str(folder)).fingerprint,
+        SphinxXModel(str(folder), dtype="bfloat16").fingerprint,
+        SphinxXModel(str(folder), long_prompts="cut").fingerprint,
+        SphinxXModel(str(tmp_path / "other")).fingerprint,
+        SphinxXModel(str(sparse_folder)).fingerprint,
+        SphinxXModel(str(sparse_folder), active_experts=1).fingerprint,
+    ]
+    assert len(set(prints)) == len(prints)
+
+
+def test_the_fingerprint_leaves_out_what_no_answer_depends_on(folder: Path, sparse_folder: Path) -> None:
+    plain = SphinxXModel(str(folder))
+    other = SphinxXModel(str(folder), name="renamed", max_batch=3, batch_tokens=100, window=9, threads=0)
+    assert plain.fingerprint == other.fingerprint
+    assert (plain.name, other.name) == ("micro", "renamed")
+    assert SphinxXModel(str(sparse_folder), active_experts=2).fingerprint == SphinxXModel(str(sparse_folder)).fingerprint
+
+
+def test_fewer_active_experts_change_replies(sparse_folder: Path) -> None:
+    requests = mixed_requests(20)
+    two, one = (
+        {r.key: r.text for r in SphinxXModel(str(sparse_folder), active_experts=count).generate(requests)} for count in (2, 1)
+    )
+    assert two != one
+
+
+def test_unknown_weights_are_an_error_that_says_what_there_is() -> None:
+    with pytest.raises(ConfigError, match=r"model\.weights=nowhere: no such folder.*shipped:"):
+        SphinxXModel("nowhere")
+
+
+def test_a_folder_without_weights_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config\.json"):
+        SphinxXModel(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dtype": "int8"}, r"dtype='int8'"),
+        ({"device": "abacus"}, r"device='abacus'"),
+        ({"device": f"cuda:{torch.cuda.device_count()}"}, r"CUDA device"),
+        ({"max_batch": 0}, r"max_batch=0"),
+        ({"active_experts": 2}, r"active_experts=2"),
+    ],
+)
+def test_bad_settings_are_named(folder: Path, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        SphinxXModel(str(folder), **settings)  # type: ignore[arg-type]
+
+
+def test_the_bench_compares_equal_replies(folder: Path) -> None:
+    found = bench_generate(24, weights=str(folder))
+    assert found["n"] == 24
+    assert set(found["ways"]) == {"generate 1", "generate 16", "generate 32", "generate 64", "engine"}
+    for way in found["ways"].values():
+        assert way["replies_equal"] == 24
+        assert way["cpu_s"] > 0
