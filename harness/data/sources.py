@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO, cast
 
@@ -383,6 +384,21 @@ def _with_handles(values: dict[str, Any], names: dict[str, str], path: Path, num
             if value is not None:
                 row[f"{column}_path"] = value["path"]
     return row
+
+
+def whole_json(path: Path) -> Any:
+    """Read a small JSON file whole, such as a key of answers; the last few stay in memory."""
+    with _reading(path):
+        return _whole_json(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _whole_json(path: Path, changed_ns: int) -> Any:
+    with _open_text(path) as file:
+        try:
+            return json.load(file)
+        except json.JSONDecodeError as error:
+            raise DatasetError(f"{path}: not JSON, or cut short ({error})") from error
 
 
 def _row(value: Any, where: str) -> Row:

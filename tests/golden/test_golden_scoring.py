@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from feeding import FEEDERS
 
+from tests.golden import feeding, feeding_files
+
+FEEDERS = feeding.FEEDERS | feeding_files.FEEDERS
 HERE = Path(__file__).parent / "scoring"
 OTHERS = [Path(name) for name in os.environ.get("RIDDLE_GOLDEN", "").split(os.pathsep) if name]
 FILES = [path for folder in (HERE, *OTHERS) for path in sorted(folder.glob("*.json"))]
