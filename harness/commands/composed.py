@@ -69,7 +69,7 @@ def _run(verb: str, composed: Any) -> Outcome:
 def _call_hydra(verb: str, words: Sequence[str], outcomes: list[Outcome]) -> Problem | None:
     """Run Hydra's main with ``words`` as its command line; return what went wrong outside of a job's own reckoning."""
     import hydra
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints and exits by itself, and the exit code is always 1
@@ -77,8 +77,13 @@ def _call_hydra(verb: str, words: Sequence[str], outcomes: list[Outcome]) -> Pro
     with _command_line([f"riddle {verb}", *words]):
         try:
             main()
+        except OverrideParseException as error:
+            word = error.override.lstrip("+")
+            key, _, value = word.partition("=")
+            advice = f"""values with spaces, brackets or = are quoted twice: '{key}="{value}"'"""
+            return Problem("ConfigError", f"{word}: cannot be read; {advice}", exit=USAGE)
         except (HydraException, OmegaConfBaseException) as error:
-            return Problem.of(error, exit=USAGE)
+            return Problem("ConfigError", str(error), exit=USAGE)
         except SystemExit as error:
             message = f"the command line cannot be used; see riddle {verb} --help"
             return Problem("UsageError", message, exit=USAGE) if error.code else None

@@ -81,6 +81,7 @@ def run_row(result: Result) -> dict[str, Any]:
         "value": primary.value,
         "low": primary.low,
         "high": primary.high,
+        "confidence": run["confidence"],
         "unit": primary.unit,
         "n": result.n,
         "failed": result.failed,
@@ -100,7 +101,8 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
         from harness.commands.dry import shown
 
         return "\n\n".join(shown(preview) for preview in previews)
-    head = ["model", "task", "metric", "value", "95 % interval", "n", "failed", "unparsed", "samples"]
+    levels = " or ".join(sorted({f"{result['confidence'] * 100:g} %" for result in results}))
+    head = ["model", "task", "metric", "value", f"{levels} interval", "n", "failed", "unparsed", "samples"]
     return table(head, [list(_cells(result)) for result in results], right=("value", "n", "failed", "unparsed"))
 
 

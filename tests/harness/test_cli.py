@@ -1,0 +1,331 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.commands import VERBS
+
+ROOT = Path(__file__).parents[2]
+
+PLUGIN = '''
+from harness.model import Capabilities
+from harness.types import Response
+
+
+class Model:
+    """A model of the tests' own; ``ends`` says how it goes wrong."""
+
+    def __init__(self, ends: str = "", name: str = "theirs") -> None:
+        if ends == "at start":
+            raise RuntimeError("no weights today")
+        self.name, self.ends, self.fingerprint = name, ends, f"theirs-{ends}"
+        self.capabilities = Capabilities(images=True, several_images=ends != "no pictures at all")
+
+    def generate(self, requests):
+        print("chatter on standard output")
+        for number, request in enumerate(requests):
+            if self.ends == "by hand" and number == 1:
+                raise KeyboardInterrupt
+            if self.ends == "always":
+                raise ValueError("never works")
+            yield Response(key=request.key, text="yes")
+'''
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder of its own to run commands in, with a plugin package in it."""
+    package = tmp_path / "their_models"
+    (package / "conf" / "model").mkdir(parents=True)
+    (package / "__init__.py").write_text(PLUGIN)
+    (package / "conf" / "model" / "theirs.yaml").write_text("# a plugin's model\n_target_: their_models.Model\nends: ''\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("their_models", None)
+
+
+@pytest.fixture
+def riddle(place, capsys):
+    """Runs a command line in this process; returns exit code, standard output and standard error."""
+
+    def run(*words):
+        code = main(list(words))
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def theirs(*words):
+    return ["plugins=[their_models]", "model=theirs", "task=pope", "mini.n=6", *words]
+
+
+def test_help_names_every_verb_and_the_exit_codes(riddle):
+    code, out, err = riddle("--help")
+    assert code == 0 and err == ""
+    assert all(f"\n  {verb} " in out for verb in VERBS)
+    assert "130 interrupted" in out
+    assert riddle() == (code, out, err)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(riddle, verb):
+    code, out, _ = riddle(verb, "--help")
+    assert code == 0
+    assert VERBS[verb].example in out
+
+
+def test_a_misspelt_verb_gets_the_nearest(riddle):
+    code, out, err = riddle("evla", "task=pope")
+    assert code == 2 and out == ""
+    assert "no verb 'evla' (did you mean 'eval'?)" in err
+
+
+def test_all_wrong_settings_are_named_at_once(riddle):
+    code, out, err = riddle("eval", "model=oracle", "tsk=pope", "limti=3", "output=text")
+    assert code == 2 and out == ""
+    assert "tsk: unknown setting (did you mean 'task'?)" in err
+    assert "limti: unknown setting (did you mean 'limit'?)" in err
+    assert "Traceback" not in err
+
+
+def test_wrong_names_of_models_tasks_and_arguments_are_named_at_once(riddle):
+    code, _, err = riddle("eval", "model=oracle", "model.acuracy=1", "task=[pop,docvqa]", "max_failures=0.5")
+    assert code == 2
+    assert "model.acuracy: unknown setting (did you mean 'accuracy'?)" in err
+    assert "unknown task 'pop' (did you mean 'pope'?)" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["model=nan"], "unknown model 'nan' (did you mean 'nano' or 'nano_moe'?)"),
+        (["pope"], "'pope' is no setting (did you mean task=pope?)"),
+        (["nano"], "'nano' is no setting (did you mean model=nano?)"),
+        (["mini"], "'mini' is no setting (did you mean suite=mini?)"),
+        (["--limit", "20"], "settings are written without dashes: limit=VALUE"),
+        (["--task=pope"], "settings are written without dashes: task=pope"),
+        ([], "model: missing"),
+        (["model=oracle", "task=pope,mme"], "pope,mme"),
+        (["model=oracle", "task=(("], "task=(("),
+    ],
+)
+def test_wrong_words_are_usage_errors_with_a_hint(riddle, words, hint):
+    code, out, err = riddle("eval", *words)
+    assert code == 2 and out == ""
+    assert hint in err
+    assert "Traceback" not in err
+
+
+def test_an_evaluation_ends_with_a_table_and_a_finished_run(riddle, place):
+    code, out, err = riddle("eval", "model=constant", "task=pope", "mini.n=6", "limit=3")
+    assert code == 0, err
+    (folder,) = place.glob("runs/constant/pope@*/*")
+    assert (folder / "result.json").is_file()
+    row = out.splitlines()[2]
+    assert row.startswith("constant") and row.endswith(str(folder.relative_to(place)))
+    assert "mean_f1" in row
+
+
+def test_json_is_one_document_and_the_only_thing_on_standard_output(riddle):
+    code, out, _ = riddle("eval", *theirs("output=json"))
+    document = json.loads(out)
+    assert (code, document["schema"], document["verb"], document["ok"], document["exit"]) == (0, 1, "eval", True, 0)
+    (row,) = document["results"]
+    assert (row["kind"], row["model"], row["task"], row["failed"]) == ("run", "theirs", "pope", 0)
+    assert {"value", "low", "high", "n", "unparsed", "metrics", "folder"} <= set(row)
+
+
+def test_errors_stand_in_the_json_document(riddle):
+    code, out, _ = riddle("eval", "model=nan", "task=pope", "output=json")
+    document = json.loads(out)
+    assert (code, document["ok"], document["exit"], document["results"]) == (2, False, 2, [])
+    assert document["errors"][0]["kind"] == "ConfigError"
+
+
+def test_a_multirun_gives_one_document_of_all_jobs(riddle, place):
+    code, out, _ = riddle("eval", "-m", "model=constant,chance", "task=pope,mme", "mini.n=6", "output=json")
+    rows = json.loads(out)["results"]
+    assert code == 0
+    assert [(row["model"], row["task"]) for row in rows] == [
+        ("constant", "pope"), ("constant", "mme"), ("chance", "pope"), ("chance", "mme"),
+    ]  # fmt: skip
+    assert len(list(place.glob("runs/*/*/*/result.json"))) == 4
+
+
+def test_a_job_that_fails_keeps_no_other_from_running_but_fails_the_command(riddle):
+    code, out, err = riddle("eval", "-m", *theirs("model.ends='',always,''", "model.name=a", "output=json"))
+    document = json.loads(out)
+    assert code == document["exit"] == 1
+    assert len(document["results"]) == 2
+    assert [error["kind"] for error in document["errors"]] == ["RunStopped"]
+    assert "never works" in document["errors"][0]["message"]
+    assert "RunStopped" in err
+
+
+def test_a_crash_of_one_job_leaves_the_results_of_the_others(riddle, capsys):
+    with pytest.raises(RuntimeError, match="no weights today"):
+        riddle("eval", "-m", *theirs("model.ends='at start',''", "output=json"))
+    document = json.loads(capsys.readouterr().out)
+    assert (document["ok"], document["exit"], len(document["results"])) == (False, 1, 1)
+    assert {error["kind"] for error in document["errors"]} == {"Crash", "JobLost"}
+
+
+def test_one_benchmark_that_fails_keeps_no_other_from_being_run(riddle, place):
+    broken = place / "data" / "mini-seed0-n6" / "mme"
+    riddle("data", "mini", "n=6", "benchmarks=[pope,mme]")
+    for file in broken.rglob("*.txt"):
+        file.write_text("no question here\n")
+    code, out, err = riddle("eval", "model=constant", "task=[mme,pope]", "mini.n=6", "output=json")
+    document = json.loads(out)
+    assert code == 1, err
+    assert [row["task"] for row in document["results"]] == ["pope"]
+    assert document["errors"][0]["where"] == "mme"
+
+
+def test_an_interrupted_run_says_so_and_ends_a_multirun(riddle):
+    code, out, err = riddle("eval", "-m", *theirs("model.ends='by hand','',always", "output=json"))
+    document = json.loads(out)
+    assert code == document["exit"] == 130
+    assert [error["kind"] for error in document["errors"]] == ["Interrupted"]
+    assert document["results"] == []
+    assert "same command goes on" in err
+
+
+def test_a_model_that_cannot_see_what_is_asked_is_refused_before_anything_runs(riddle, place):
+    code, _, err = riddle("eval", *theirs("task=[pope,videobench]"))
+    assert code == 1
+    assert "CapabilityError" in err and "videobench" in err
+    assert not list(place.glob("runs/*/*"))
+
+
+def test_a_dry_run_shows_the_prompts_and_the_cost_and_asks_nothing(riddle, place):
+    code, out, _ = riddle("eval", *theirs("model.ends=always", "dry=true", "limit=4"))
+    assert code == 0
+    assert "Answer the question using a single word or phrase." in out
+    assert "a run costs 4 requests, 4 images" in out
+    assert not (place / "runs").exists()
+
+
+def test_the_composed_settings_can_be_shown(riddle):
+    code, out, _ = riddle("eval", "model=oracle", "task=pope", "--cfg", "job")
+    assert code == 0
+    assert "_target_: models.oracle.Oracle" in out
+
+
+def test_a_traceback_is_shown_only_if_asked_for(riddle):
+    assert "Traceback" not in riddle("eval", "model=oracle", "model.accuracy=7", "task=pope")[2]
+    assert "Traceback" in riddle("eval", "model=oracle", "model.accuracy=7", "task=pope", "debug=true")[2]
+
+
+def test_a_configuration_folder_of_the_users_own_is_read(riddle, place):
+    (place / "my_conf" / "model").mkdir(parents=True)
+    (place / "my_conf" / "model" / "mine.yaml").write_text("# mine\n_target_: models.constant.Constant\nname: mine\n")
+    code, out, err = riddle("eval", "--config-dir", "my_conf", "model=mine", "task=pope", "mini.n=6")
+    assert code == 0, err
+    assert "mine" in out
+
+
+def test_a_sweep_over_settings_of_a_model_fills_one_report(riddle, place):
+    code, _, _ = riddle("eval", "-m", "model=oracle", "model.accuracy=0.2,1.0", "task=pope", "mini.n=6")
+    assert code == 0
+    code, out, err = riddle("report", "output=json")
+    assert code == 0, err
+    (result,) = json.loads(out)["results"]
+    assert Path(result["index"]).is_file()
+    assert {row["task"] for row in result["rows"]} == {"pope"}
+
+
+def test_a_report_without_runs_says_how_to_make_one(riddle):
+    code, out, err = riddle("report")
+    assert code == 1 and out == ""
+    assert "riddle eval" in err
+
+
+def test_data_are_drawn_where_they_are_asked_for(riddle, place):
+    code, out, _ = riddle("data", "mini", "benchmarks=[pope]", "n=6", "root=drawn")
+    assert code == 0 and out.strip() == "drawn/pope"
+    assert (place / "drawn" / "pope" / "mini.json").is_file()
+
+
+def test_a_bench_that_is_none_gets_the_nearest(riddle):
+    code, _, err = riddle("bench", "startpu")
+    assert code == 2 and "unknown bench 'startpu' (did you mean 'startup'?)" in err
+    code, _, err = riddle("bench", "startup", "repeat=1")
+    assert code == 2 and "startup.repeat: unknown setting (did you mean 'repeats'?)" in err
+
+
+def test_training_settings_are_checked_before_anything_is_trained(riddle, place):
+    code, _, err = riddle("train", "model=nano", "train.budgets=1", "train.batch=x")
+    assert code == 2, err
+    assert "train.budgets: unknown setting" in err
+    assert "train.batch='x': expected a whole number" in err
+    assert not (place / "runs").exists()
+
+
+@pytest.mark.parametrize("kind", ["tasks", "models", "suites"])
+def test_everything_there_is_can_be_listed(riddle, kind):
+    code, out, _ = riddle("ls", kind)
+    assert code == 0
+    assert {"tasks": "mmbench_en", "models": "nano_moe", "suites": "mini"}[kind] in out
+
+
+def test_a_task_shows_its_card(riddle):
+    code, out, _ = riddle("ls", "task", "mmbench_en")
+    assert code == 0
+    for label in ("asks", "samples", "metric", "scorer", "licence", "layouts", "conventions", "paper"):
+        assert f"\n{label}" in out
+    assert "official: " in out and "MMBench_DEV_EN" in out
+
+
+def test_a_model_shows_its_settings_and_what_its_class_says(riddle):
+    code, out, _ = riddle("ls", "model", "oracle")
+    assert code == 0
+    assert "accuracy: 0.8" in out and "models.oracle.Oracle" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["task", "mmbench"], "did you mean 'mmbench_en'"),
+        (["model", "nanomoe"], "did you mean 'nano' or 'nano_moe'"),
+        (["taks"], "did you mean 'tasks'"),
+        (["task"], "riddle ls tasks lists them"),
+        (["tasks", "ouput=json"], "did you mean 'output'"),
+    ],
+)
+def test_what_cannot_be_listed_gets_the_nearest(riddle, words, hint):
+    code, out, err = riddle("ls", *words)
+    assert code == 2 and out == ""
+    assert hint in err
+
+
+def test_help_and_listings_import_nothing_heavy():
+    """Whatever is imported besides the standard library is named here; each name costs every start."""
+    code = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "from harness.cli import main\n"
+        "main(sys.argv[1:])\n"
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names\n"
+        "print('LOADED', *sorted(loaded))\n"
+    )
+    for words, allowed in [
+        (["--help"], {"harness"}),
+        (["eval", "--help"], {"harness"}),
+        (["ls", "models"], {"harness"}),
+        (["ls", "tasks"], {"harness", "tasks"}),
+        (["ls", "task", "pope"], {"harness", "tasks"}),
+    ]:
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=ROOT, check=True)
+        assert set(done.stdout.splitlines()[-1].split()[1:]) <= allowed, words
+
+
+def test_whoever_reads_the_output_may_stop_reading():
+    command = f"{sys.executable} -m harness.cli ls tasks | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stderr == ""
