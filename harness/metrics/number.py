@@ -27,9 +27,9 @@ def relaxed_accuracy(prediction: str, references: Sequence[str], tolerance: floa
     >>> relaxed_accuracy("0.0", ["0"]), relaxed_accuracy("1,000", ["1000"]), relaxed_accuracy("Red", ["red"])
     (0.0, 0.0, 1.0)
     """
-    value = _to_float(prediction)
+    value = to_float(prediction)
     for reference in references:
-        target = _to_float(reference)
+        target = to_float(reference)
         if value is not None and target:
             if abs(value - target) / abs(target) <= tolerance:
                 return 1.0
@@ -39,7 +39,8 @@ def relaxed_accuracy(prediction: str, references: Sequence[str], tolerance: floa
 
 
 @lru_cache(maxsize=16384)
-def _to_float(text: str) -> float | None:
+def to_float(text: str) -> float | None:
+    """Read a number as the rule above does; None if the text is none."""
     try:
         return float(text.rstrip("%")) / 100.0 if text.endswith("%") else float(text)
     except ValueError:
