@@ -99,20 +99,31 @@ class Rows:
     @classmethod
     def read(cls, path: Path) -> Rows:
         """Read a run's ``scores.parquet`` (columns ``score.*``, ``group.*``, ``cluster``, ``reason``, ``failed``, flags)."""
-        import pyarrow.parquet as parquet
+        import numpy as np
+        import pyarrow.compute as compute
+        from pyarrow import parquet
 
-        table = parquet.read_table(path)
-        column = {name: table.column(name).to_pylist() for name in table.column_names if name not in ("reply", "prediction")}
-        clusters = [own or f"\0{sample}" for own, sample in zip(column["cluster"], column["sample_id"], strict=True)]
-        scores = {name[6:]: [math.nan if x is None else x for x in column[name]] for name in column if name.startswith("score.")}
-        groups = {name[6:]: [x or "" for x in column[name]] for name in column if name.startswith("group.")}
-        flags = {
-            "unparsed": [reason is not None for reason in column["reason"]],
-            "failed": [failed is not None for failed in column["failed"]],
-            "missing": column["missing"],
-            "truncated": column["truncated"],
-        }
-        return cls._build(clusters, scores, groups, flags)
+        present = parquet.read_schema(path).names
+        fixed = ("sample_id", "cluster", "reason", "failed", "missing", "truncated")
+        wanted = [name for name in present if name in fixed or name.startswith(("score.", "group."))]
+        table = parquet.read_table(path, columns=wanted)
+        own = compute.fill_null(table["cluster"], "")
+        alone = compute.binary_join_element_wise("\0", table["sample_id"], "")
+        codes, names = _encoded(compute.if_else(compute.equal(own, ""), alone, own))
+        groups = {name: _encoded(compute.fill_null(table[name], "")) for name in present if name.startswith("group.")}
+        return cls(
+            position=np.arange(table.num_rows, dtype=np.int64),
+            cluster=codes,
+            cluster_count=len(names),
+            scores={name[6:]: table[name].to_numpy().astype(np.float64) for name in present if name.startswith("score.")},
+            groups={name[6:]: values[places] for name, (places, values) in groups.items()},
+            flags={
+                "unparsed": table["reason"].is_valid().to_numpy(),
+                "failed": table["failed"].is_valid().to_numpy(),
+                "missing": compute.fill_null(table["missing"], False).to_numpy(),
+                "truncated": compute.fill_null(table["truncated"], False).to_numpy(),
+            },
+        )
 
     @classmethod
     def _build(
@@ -134,6 +145,17 @@ class Rows:
             groups={name: np.array(column, dtype=object) for name, column in groups.items()},
             flags={name: np.array(flags[name], dtype=bool) for name in FLAGS},
         )
+
+
+def _encoded(column: Any) -> tuple[Ints, Strings]:
+    """Turn an arrow column of strings into codes in the order of first appearance, and the strings they stand for.
+
+    Rows with equal values then share one Python string, so that a column of 100,000 rows is small.
+    """
+    import numpy as np
+
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), np.array(encoded.dictionary.to_pylist(), dtype=object)
 
 
 def _column(columns: Mapping[str, Any], kind: str, name: str) -> Any:
