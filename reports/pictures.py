@@ -121,8 +121,9 @@ def _without_folder(message: str, part: Mapping[str, Any]) -> str:
 
 def _strip(source: Any, plan: object) -> Image:
     """Put the frames that a model saw side by side."""
-    from harness.data.video import read_frames
     from PIL import Image
+
+    from harness.data.video import read_frames
 
     fields = plan if isinstance(plan, dict) else {}
     known = {name: fields[name] for name in ("count", "kind", "start_s", "end_s") if name in fields}
