@@ -86,6 +86,10 @@ class Engine:
         """
         return self._serve(requests, self._choice_prompts, self._weigh)
 
+    def prompt_tokens(self, request: Request) -> int:
+        """Positions of one prompt; its pictures are opened but not encoded. Raises `MediaError`."""
+        return len(self._tokenizer.encode_prompt(_question(request))) + self._pictures.positions(request)
+
     def _serve(
         self,
         requests: Iterable[Request],

@@ -65,6 +65,15 @@ class Pictures:
                 needed = {group_of(request) for request in item}
                 visual = {group: shown for group, shown in visual.items() if group in needed}
 
+    def positions(self, request: Request) -> int:
+        """Positions that the pictures of a request take in its prompt. Raises `MediaError` if one cannot be read."""
+        variant = self._model.variant
+        return sum(
+            variant.skip_tokens if empty else variant.view_tokens(view)
+            for views in views_of_prompt(list(_decoded(request)), variant)
+            for view, empty in enumerate(views.empty)
+        )
+
     def _open(self, item: Request | list[Request]) -> _Opened | list[Request]:
         """Decode and tile the pictures of a request, in a worker thread; a finished window passes through."""
         if isinstance(item, list):

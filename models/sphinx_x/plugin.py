@@ -99,6 +99,10 @@ class SphinxXModel:
         """Yield responses whose ``logprobs`` weigh each request's choices (nats)."""
         return self._engine.loglikelihood(requests)
 
+    def prompt_tokens(self, request: Request) -> int:
+        """Positions of a request's prompt, pictures included, for previews. Raises `MediaError` for an unreadable picture."""
+        return self._engine.prompt_tokens(request)
+
 
 def weights_folder(weights: str) -> Path:
     """The folder of a shipped name, or the path itself. Raises `ConfigError` naming the shipped ones if it is neither."""

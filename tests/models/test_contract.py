@@ -30,11 +30,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(params=["constant", "constant that looks", "oracle", "chance", "micro", "micro_moe"])
+@pytest.fixture(params=["constant", "oracle", "chance", "micro", "micro_moe"])
 def build(request: pytest.FixtureRequest, folders: Path) -> Build:
     builders: dict[str, Build] = {
         "constant": Constant,
-        "constant that looks": lambda: Constant(opens_media=True),
         "oracle": Oracle,
         "chance": Chance,
         "micro": lambda: SphinxXModel(str(folders / "micro")),
@@ -106,7 +105,7 @@ def test_a_damaged_picture_is_a_failure_where_pictures_are_opened_and_never_an_e
     sound = requests_with_ideals(10)
     found = answered(model, [*sound[:5], *damaged, *sound[5:]])
     assert found.keys() == {request.key for request in (*sound, *damaged)}
-    looks = isinstance(model, SphinxXModel) or (isinstance(model, Constant) and model.opens_media)
+    looks = isinstance(model, SphinxXModel)
     for source in sources:
         failure = found[source.label].failure
         assert (failure is not None) == looks
