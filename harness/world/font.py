@@ -30,16 +30,24 @@ ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ+-:="
 """All characters that can be printed; dense labels number them from 1 in this order."""
 
 ROWS: Final = 7
+"""Dots of height."""
+
 _SPACE_COLUMNS: Final = 3
+
+
+def _columns(char: str) -> bytes:
+    """Return the columns of a character; a space has three empty ones."""
+    if char == " ":
+        return bytes(_SPACE_COLUMNS)
+    if char not in _COLUMNS:
+        raise ValueError(f"the mini world's font has no {char!r}; it knows {ALPHABET}")
+    return bytes.fromhex(_COLUMNS[char])
 
 
 @lru_cache(maxsize=512)
 def _mask(char: str, scale: int) -> NDArray[np.bool_]:
     """Return the dots of a character, magnified: [7 * scale, columns * scale]."""
-    try:
-        columns = bytes.fromhex(_COLUMNS[char])
-    except KeyError:
-        raise ValueError(f"the mini world's font has no {char!r}; it knows {ALPHABET}") from None
+    columns = _columns(char)
     dots = np.array([[bool(column >> row & 1) for column in columns] for row in range(ROWS)])
     return dots.repeat(scale, axis=0).repeat(scale, axis=1)
 
@@ -55,8 +63,7 @@ def gap(scale: int) -> int:
 
 
 def _advance(char: str, scale: int) -> int:
-    columns = _SPACE_COLUMNS if char == " " else len(_COLUMNS[char]) // 2
-    return columns * scale + gap(scale)
+    return len(_columns(char)) * scale + gap(scale)
 
 
 def write(canvas: NDArray[np.uint8], text: str, x: int, y: int, scale: int, ink: Rgb) -> tuple[Glyph, ...]:

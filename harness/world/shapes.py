@@ -6,15 +6,18 @@ that boxes are exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+Axis = NDArray[np.float64]
 
 
-def _polygon(x: NDArray[np.float64], y: NDArray[np.float64], corners: list[tuple[float, float]]) -> Mask:
+def _polygon(x: Axis, y: Axis, corners: list[tuple[float, float]]) -> Mask:
     """Return which points lie inside a polygon, by the even-odd rule."""
     inside = np.zeros(x.shape, dtype=np.bool_)
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
@@ -24,7 +27,7 @@ def _polygon(x: NDArray[np.float64], y: NDArray[np.float64], corners: list[tuple
     return inside
 
 
-def _star(x: NDArray[np.float64], y: NDArray[np.float64]) -> Mask:
+def _star(x: Axis, y: Axis) -> Mask:
     angles = np.pi * (np.arange(10) / 5 - 0.5)
     radii = np.where(np.arange(10) % 2 == 0, 1.0, 0.42)
     px, py = radii * np.cos(angles), radii * np.sin(angles)
@@ -32,9 +35,17 @@ def _star(x: NDArray[np.float64], y: NDArray[np.float64]) -> Mask:
     return _polygon(x, y, list(zip(px.tolist(), py.tolist(), strict=True)))
 
 
-def _heart(x: NDArray[np.float64], y: NDArray[np.float64]) -> Mask:
+def _heart(x: Axis, y: Axis) -> Mask:
     lobes = (np.abs(x) - 0.5) ** 2 / 0.25 + (y + 0.45) ** 2 / 0.3025 <= 1
     return lobes | ((y > -0.35) & (np.abs(x) * 1.32 + (y + 0.35) * 0.985 < 1.33) & (np.abs(x) <= 1))
+
+
+def _stretched(inside: Mask) -> Mask:
+    """Stretch a shape to the sides of its square; thin tips fall between the pixels otherwise."""
+    side = inside.shape[0]
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    steps = np.arange(side)
+    return inside[np.ix_(rows[0] + steps * len(rows) // side, columns[0] + steps * len(columns) // side)]
 
 
 @lru_cache(maxsize=256)
@@ -42,20 +53,19 @@ def mask(shape: str, side_px: int) -> Mask:
     """Return the pixels of a shape: [side_px, side_px]. Raises ValueError for an unknown shape."""
     axis = (np.arange(side_px) + 0.5) / side_px * 2 - 1
     x, y = np.meshgrid(axis, axis)
-    if shape == "circle":
-        return x * x + y * y <= 1
-    if shape == "ring":
-        return (x * x + y * y <= 1) & (x * x + y * y >= 0.3)
-    if shape == "square":
-        return np.ones((side_px, side_px), dtype=np.bool_)
-    if shape == "diamond":
-        return np.abs(x) + np.abs(y) <= 1 + 0.5 / side_px
-    if shape == "triangle":
-        return np.abs(x) <= (y + 1) / 2 + 0.5 / side_px
-    if shape == "cross":
-        return (np.abs(x) <= 0.34) | (np.abs(y) <= 0.34)
-    if shape == "star":
-        return _star(x, y)
-    if shape == "heart":
-        return _heart(x, y)
-    raise ValueError(f"the mini world has no shape {shape!r}")
+    if shape not in _INSIDE:
+        raise ValueError(f"the mini world has no shape {shape!r}; it has {', '.join(_INSIDE)}")
+    return _stretched(_INSIDE[shape](x, y))
+
+
+_INSIDE: Final[dict[str, Callable[[Axis, Axis], Mask]]] = {
+    "circle": lambda x, y: x * x + y * y <= 1,
+    "square": lambda x, y: np.ones(x.shape, dtype=np.bool_),
+    "triangle": lambda x, y: np.abs(x) <= (y + 1) / 2,
+    "star": _star,
+    "cross": lambda x, y: (np.abs(x) <= 0.34) | (np.abs(y) <= 0.34),
+    "ring": lambda x, y: (x * x + y * y <= 1) & (x * x + y * y >= 0.3),
+    "heart": _heart,
+    "diamond": lambda x, y: np.abs(x) + np.abs(y) <= 1,
+}
+"""Which points belong to a shape, x to the right and y down, both from -1 to 1."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from harness.prompts import option_lines
 from harness.world import Chart, Dice, Digits, World
-from tasks.mini.draws import encoded, interleave, options, shares, worlds
+from tasks.mini.draws import encoded, interleave, options, places, shares, worlds
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 FILE: Final = "data/testmini-00000-of-00001.parquet"
@@ -79,10 +79,11 @@ def _bars(seed: int) -> Iterator[Item]:
 def _choices(seed: int) -> Iterator[Item]:
     """Ask which bar is the largest or the smallest."""
     dice = Dice("mathvista/choice", seed, "eval")
+    decks = {size: places(dice, size) for size in (3, 4)}
     for turn, chart in enumerate(worlds(Chart, "chart", "mathvista/choice", seed)):
         kind = ("highest", "lowest")[turn % 2]
         best = (max if kind == "highest" else min)(chart.bars, key=lambda bar: bar.value)
-        mixed = options(dice, best.name, [bar.name for bar in chart.bars if bar != best], turn // 2)
+        mixed = options(dice, best.name, [bar.name for bar in chart.bars if bar != best], next(decks[len(chart.bars)]))
         question = EVAL_TEMPLATES[f"mathvista/choice/{kind}"][0]
         yield _item(chart, question, best.name, "figure question answering", list(mixed.texts))
 

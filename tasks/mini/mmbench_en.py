@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,7 +70,8 @@ class _Item:
     image: Image.Image
     category: str
     question: str
-    options: Options
+    answer: str
+    lures: Sequence[str]
     hint: str = ""
 
 
@@ -97,7 +98,8 @@ def _attribute(seed: int) -> Iterator[_Item]:
             image=scene.image,
             category="attribute_recognition",
             question=_ask(f"attribute_recognition/{kind}", shape=shape, colour=colour),
-            options=options(dice, answer, [word for word in words if word != answer], turn // 2),
+            answer=answer,
+            lures=[word for word in words if word != answer],
         )
 
 
@@ -111,7 +113,6 @@ def _count(seed: int) -> Iterator[_Item]:
     """Ask how many things there are; one to five are equally frequent."""
     dice = Dice("mmbench/count", seed, "eval")
     scenes = worlds(Scene, "scene", "mmbench/count", seed)
-    turn = 0
     while True:
         for n in dice.sample(range(1, 6), 5):
             scene = next(scene for scene in scenes if len(scene.things) == n)
@@ -120,15 +121,13 @@ def _count(seed: int) -> Iterator[_Item]:
                 image=scene.image,
                 category="object_localization",
                 question=_ask("object_localization/count"),
-                options=options(dice, NUMBER_WORDS[n], lures, turn),
+                answer=NUMBER_WORDS[n],
+                lures=lures,
             )
-            turn += 1
 
 
 def _place(seed: int) -> Iterator[_Item]:
     """Ask in which quarter of the picture a thing lies; it lies in none but that one."""
-    dice = Dice("mmbench/place", seed, "eval")
-    turn = 0
     for scene in worlds(Scene, "scene", "mmbench/place", seed):
         for thing in asked(scene)[:1]:
             dx, dy = thing.box.centre[0] - scene.image.width / 2, thing.box.centre[1] - scene.image.height / 2
@@ -139,15 +138,14 @@ def _place(seed: int) -> Iterator[_Item]:
                 image=scene.image,
                 category="object_localization",
                 question=_ask("object_localization/place", thing=name_of(thing)),
-                options=options(dice, answer, [corner for corner in _CORNERS if corner != answer], turn),
+                answer=answer,
+                lures=[corner for corner in _CORNERS if corner != answer],
             )
-            turn += 1
 
 
 def _relation(seed: int) -> Iterator[_Item]:
     """Ask on which side of another thing a thing lies."""
     dice = Dice("mmbench/relation", seed, "eval")
-    turn = 0
     for scene in worlds(Scene, "scene", "mmbench/relation", seed):
         things = dice.sample(asked(scene), 2)
         side = relation(things[0].box, things[1].box) if len(things) == 2 else None
@@ -158,27 +156,22 @@ def _relation(seed: int) -> Iterator[_Item]:
             image=scene.image,
             category="spatial_relationship",
             question=_ask("spatial_relationship", thing=name_of(things[0]), other=name_of(things[1])),
-            options=options(dice, side, lures, turn),
+            answer=side,
+            lures=lures,
         )
-        turn += 1
 
 
 def _ocr(seed: int, n: int) -> Iterator[_Item]:
     """Ask for the word on a sign among the words of three similar signs, which are asked about in their turn."""
-    dice = Dice("mmbench/ocr", seed, "eval")
     signs = worlds(Sign, "sign", "mmbench/ocr", seed)
-    turn = 0
     for group in groups(signs, 4, -(-n // 4), lambda a, b: word_distance(a.word, b.word)):
         for sign in group:
             lures = [other.word for other in group if other is not sign]
-            mixed = options(dice, sign.word, lures, turn)
-            yield _Item(image=sign.image, category="ocr", question=_ask("ocr"), options=mixed)
-            turn += 1
+            yield _Item(image=sign.image, category="ocr", question=_ask("ocr"), answer=sign.word, lures=lures)
 
 
 def _comparison(seed: int) -> Iterator[_Item]:
     """Ask which bar is the tallest or the shortest; three bars leave option D blank."""
-    dice = Dice("mmbench/comparison", seed, "eval")
     for turn, chart in enumerate(worlds(Chart, "chart", "mmbench/comparison", seed)):
         kind = ("highest", "lowest")[turn % 2]
         best = (max if kind == "highest" else min)(chart.bars, key=lambda bar: bar.value)
@@ -186,7 +179,8 @@ def _comparison(seed: int) -> Iterator[_Item]:
             image=chart.image,
             category="attribute_comparison",
             question=_ask(f"attribute_comparison/{kind}"),
-            options=options(dice, best.name, [bar.name for bar in chart.bars if bar != best], turn // 2),
+            answer=best.name,
+            lures=[bar.name for bar in chart.bars if bar != best],
         )
 
 
@@ -201,16 +195,16 @@ def _value(seed: int) -> Iterator[_Item]:
             image=chart.image,
             category="structuralized_imagetext_understanding",
             question=_ask("structuralized_imagetext_understanding", name=bar.name),
-            options=options(dice, str(bar.value), lures + dice.sample(others, 3 - len(lures)), turn),
+            answer=str(bar.value),
+            lures=lures + dice.sample(others, 3 - len(lures)),
             hint=f"The chart shows the values of {len(chart.bars)} bars." if turn % 2 else "",
         )
 
 
-def _rotated(item: _Item, k: int) -> tuple[list[str], str]:
+def _rotated(mixed: Options, k: int) -> tuple[list[str], str]:
     """Shift the options by ``k``; return them as four columns, blank where there is none, and the letter of the answer."""
-    texts = item.options.texts
-    shifted = texts[k:] + texts[:k]
-    return [*shifted, *[""] * (4 - len(shifted))], "ABCD"[(item.options.right - k) % len(texts)]
+    shifted = mixed.texts[k:] + mixed.texts[:k]
+    return [*shifted, *[""] * (4 - len(shifted))], "ABCD"[(mixed.right - k) % len(shifted)]
 
 
 def write(folder: Path, seed: int, n: int) -> None:
@@ -226,13 +220,16 @@ def write(folder: Path, seed: int, n: int) -> None:
         _value(seed),
     )
     items = interleave([[next(stream) for _ in range(size)] for stream, size in zip(streams, sizes, strict=True)])
+    dice = Dice("mmbench", seed, "eval")
+    decks = {size: places(dice, size) for size in (2, 3, 4)}
+    asked_with = [options(dice, item.answer, item.lures, next(decks[1 + len(item.lures)])) for item in items]
     with (folder / FILE).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(COLUMNS)
         for k in range(4):
-            for index, item in enumerate(items):
-                if k < len(item.options.texts):
-                    columns, letter = _rotated(item, k)
+            for index, (item, mixed) in enumerate(zip(items, asked_with, strict=True)):
+                if k < len(mixed.texts):
+                    columns, letter = _rotated(mixed, k)
                     picture = str(index) if k else base64.b64encode(encoded(item.image)).decode()
                     row = (index + k * ROTATION, item.question, item.hint, *columns, letter, item.category, picture)
                     table.writerow((*row, "mini world", _L2[item.category], "", "dev"))

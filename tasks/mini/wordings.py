@@ -41,10 +41,10 @@ EVAL_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "docvqa/field": ("What is the {name}?", "What is the value of {name}?", "What is the entry for {name}?"),
     "docvqa/table": ("What is the value in row {row} and column {column}?",),
     "refcoco/look": ("{colour} {shape}", "the {colour} {shape}"),
-    "refcoco/size": ("{size} {colour} {shape}", "{size} {shape}"),
-    "refcoco/place": ("{shape} on the {side}", "{side} {shape}", "{side} {colour} {shape}"),
+    "refcoco/size": ("{size} {colour} {shape}", "the {shape} that is {size}"),
+    "refcoco/place": ("{side} {shape}", "the {side} {shape}", "{side} {colour} {shape}"),
     "refcoco+/look": ("{colour} {shape}", "{shape} that is {colour}", "the {shape} in {colour}"),
-    "refcoco+/size": ("{size} {shape}", "{size} {colour} {shape}"),
+    "refcoco+/size": ("the {shape} that is {size}", "{size} {colour} {shape}"),
     "refcocog/look": ("{a_thing} in the picture", "the {shape} which is {colour}", "{a_shape} of {colour} color"),
     "refcocog/place": ("{a_thing} at the {side} of the picture",),
     "refcocog/beside": ("the {thing} {relation} the {other}",),
@@ -54,4 +54,8 @@ EVAL_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "videobench/shape": ("Which shape is moving in the video?",),
     "videobench/count": ("How many shapes can be seen in the video?",),
 }  # fmt: skip
-"""Benchmark/question kind to its templates (`str.format` fields). RefCOCO's are the referring expressions themselves."""
+"""Benchmark/question kind to its templates (`str.format` fields).
+
+RefCOCO's are the referring expressions themselves. Phrases such as "red circle" cannot be worded otherwise; they name pairs of
+colour and shape that training never names, so that the sentence is new all the same.
+"""
