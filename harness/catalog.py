@@ -4,7 +4,7 @@ Tasks are the ``TASKS`` of every file in ``tasks/``, of the files in the user's 
 ``plugins``. Models and suites are the YAML files of ``conf/model`` and ``conf/suite``, and of a plugin's own ``conf``.
 
 Listing names imports the task files. That is affordable because a task file imports nothing heavy (a test pins this), and it
-is simpler than reading names out of source text; all seven files together take a few milliseconds.
+is simpler than reading names out of source text. Looking a name up imports only the files whose stem it begins with.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
 from harness.names import unknown
-from harness.task import Task
+
+if TYPE_CHECKING:
+    from harness.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +175,8 @@ def _chosen(names: Sequence[str], entries: Mapping[str, Entry], groups: bool) ->
 
 
 def _tasks_of(module: ModuleType) -> Iterable[Task]:
+    from harness.task import Task
+
     tasks: object = getattr(module, "TASKS", ())
     values = tasks.values() if isinstance(tasks, Mapping) else tasks
     if not isinstance(values, Iterable):

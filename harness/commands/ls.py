@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.catalog import Catalog, admit, package_folder
+from harness.commands.listing import task_row, task_rows
 from harness.commands.outcome import Outcome
 from harness.commands.overrides import items
 from harness.commands.tables import entries, table
 from harness.errors import ConfigError
 from harness.names import suggestion, unknown
-from harness.task import Task
+
+if TYPE_CHECKING:
+    from harness.task import Task
 
 HELP = """\
   riddle ls                 everything there is
@@ -43,7 +46,7 @@ def run(words: Sequence[str]) -> Outcome:
     catalog = Catalog(plugins=plugins, task_dirs=tuple(map(Path, items(settings.get("task_dirs", "")))))
     kind, *names = [word for word in words if "=" not in word] or ["everything"]
     listings: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        "tasks": lambda: [_task_row(entry.task, entry.origin) for entry in catalog.entries().values()],
+        "tasks": lambda: task_rows(catalog),
         "models": lambda: [_file_row("model", name, file) for name, file in catalog.choices("model").items()],
         "suites": lambda: [_file_row("suite", name, file) for name, file in catalog.choices("suite").items()],
     }
@@ -76,20 +79,13 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
 
 def _details(kind: str, name: str, catalog: Catalog) -> list[dict[str, Any]]:
     if kind == "task":
-        return [{**_task_row(task, ""), "detail": dict(_card(task))} for task in catalog.find_tasks([name])]
+        return [{**task_row(task, ""), "detail": dict(_card(task))} for task in catalog.find_tasks([name])]
     files = catalog.choices(kind)
     if name not in files:
         raise ConfigError(unknown(kind, name, files))
     text = files[name].read_text(encoding="utf-8")
     detail = {"settings": text.strip()} | (_class_of(text) if kind == "model" else {})
     return [{**_file_row(kind, name, files[name]), "detail": detail}]
-
-
-def _task_row(task: Task, origin: str) -> dict[str, Any]:
-    """Return what a list shows of a task."""
-    card, official = task.card, task.conventions["official"]
-    row = {"kind": "task", "name": task.name, "title": card.title, "n": card.n, "split": card.split}
-    return {**row, "metric": official.primary, "scorer": card.scorer.partition("@")[0], "version": task.version, "origin": origin}
 
 
 def _card(task: Task) -> Iterable[tuple[str, Any]]:
