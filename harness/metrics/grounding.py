@@ -38,16 +38,16 @@ def iou(prediction: Sequence[float], reference: Sequence[float]) -> float:
     """
     import numpy as np
 
-    single = iou_of_pairs(np.array([prediction], dtype=np.float32), np.array([reference], dtype=np.float32))
-    return float(single[0])
+    pairs = np.array([[prediction], [reference]], dtype=np.float64)
+    return float(iou_of_pairs(pairs[0], pairs[1])[0])
 
 
-def iou_of_pairs(predictions: Array, references: Array) -> Array:
-    """`iou` of n pairs at once: float32[n, 4] and float32[n, 4] give float32[n]."""
+def iou_of_pairs(predictions: npt.NDArray[np.floating], references: npt.NDArray[np.floating]) -> Array:
+    """`iou` of n pairs at once: float[n, 4] and float[n, 4], made float32 first, give float32[n]."""
     import numpy as np
 
-    a, b = np.asarray(predictions, dtype=np.float32), np.asarray(references, dtype=np.float32)
     with np.errstate(all="ignore"):
+        a, b = predictions.astype(np.float32), references.astype(np.float32)
         overlap = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), np.float32(0))
         shared = overlap[:, 0] * overlap[:, 1]
         union = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1]) + (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) - shared
@@ -70,7 +70,7 @@ def padded_square_iou(fractions: Sequence[float], reference: Sequence[float], wi
     x1, y1, x2, y2 = reference
     with np.errstate(all="ignore"):
         scaled = np.array([fractions], dtype=np.float64).astype(np.float32) * np.float32(max(width, height))
-    shifted = np.array([(x1 + dx, y1 + dy, x2 + dx, y2 + dy)], dtype=np.float32)
+    shifted = np.array([(x1 + dx, y1 + dy, x2 + dx, y2 + dy)], dtype=np.float64)
     return float(iou_of_pairs(scaled, shifted)[0])
 
 
@@ -159,10 +159,10 @@ def threshold_score(place: Place) -> Score:
 
     def score(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
         reference = read(sample.references[0])
-        box = (0.0, 0.0, 0.0, 0.0) if parsed.answer is None else place(parsed.answer, reference, sample)
-        value = precise_iou(box, reference)
+        box = None if parsed.answer is None else place(parsed.answer, reference, sample)
+        value = 0.0 if box is None else precise_iou(box, reference)
         hits = {f"acc@{threshold}": float(value >= threshold) for threshold in THRESHOLDS}
-        return {**hits, "iou": value, "center_acc": float(centre_is_inside(box, reference))}
+        return {**hits, "iou": value, "center_acc": float(box is not None and centre_is_inside(box, reference))}
 
     return score
 
