@@ -27,6 +27,7 @@ def build_language_model(backbone: Backbone) -> PreTrainedModel:
         "max_position_embeddings": backbone.max_positions,
         "rms_norm_eps": backbone.norm_eps,
         "rope_parameters": _rope(backbone),
+        "initializer_range": backbone.init_std,
         "tie_word_embeddings": False,
         "bos_token_id": None,
         "eos_token_id": None,

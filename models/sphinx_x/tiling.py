@@ -137,7 +137,15 @@ def views_of(image: Image, variant: Variant, *, tiles: bool = True) -> Views:
     return Views(empty, {size: views[0, keep] for size, views in pixels.items()})
 
 
+def shown(count: int, variant: Variant) -> list[int]:
+    """Which of ``count`` pictures or frames of one prompt are shown: all, or evenly spaced ones from first to last."""
+    most = variant.max_pictures
+    if not most or count <= most:
+        return list(range(count))
+    return [round(index * (count - 1) / max(most - 1, 1)) for index in range(most)]
+
+
 def views_of_prompt(images: Sequence[Image], variant: Variant) -> list[Views]:
-    """Views of all pictures or frames of one prompt, in order: several are shown as the variant's ``several_images`` says."""
+    """Views of the pictures or frames of one prompt, in order: several are shown as ``several_images`` and `shown` say."""
     tiles = len(images) <= 1 or variant.several_images == "all"
-    return [views_of(image, variant, tiles=tiles) for image in images]
+    return [views_of(images[index], variant, tiles=tiles) for index in shown(len(images), variant)]

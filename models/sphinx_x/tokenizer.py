@@ -72,12 +72,13 @@ class Tokenizer:
 def train_tokenizer(texts: Iterable[str], size: int, phrases: Sequence[str] = ()) -> Tokenizer:
     """A byte-level BPE of at most ``size`` ids whose template pieces, ``phrases`` and fractions are single tokens.
 
-    Digits and capital letters stand alone before merging: numbers are read digit by digit, printed codes glyph by glyph.
+    Digits and capital letters (but a sentence's first) stand alone before merging: numbers are read digit by digit, printed
+    words and codes glyph by glyph.
     """
     backend = Backend(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(r"\d|\n|\p{Lu}| ?\p{Ll}+|[^\s\p{L}\d]"), behavior="isolated"),
+            pre_tokenizers.Split(Regex(r" ?\p{Lu}?\p{Ll}+|\d|\n|\p{Lu}| ?[^\s\p{L}\d]"), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

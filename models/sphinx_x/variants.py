@@ -99,6 +99,8 @@ class Backbone:
     active_experts: int = 0
     load_balance: float = 0.0
     """Weight of the router's load-balancing loss in training."""
+    init_std: float = 0.02
+    """Standard deviation of random weights; narrow models learn sooner from larger ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,7 @@ class Variant:
         class_token: whether a class token (for ConvNeXt the mean of its map) leads the tokens of a view.
         local_pool: factor by which the token grid of tiles is halved per side before projection (published: 2 in one layout).
         several_images: a prompt with several pictures or frames shows each by its global view only, or by all its views.
+        max_pictures: of more pictures or frames in one prompt, so many evenly spaced ones are shown; 0 shows all.
     """
 
     name: str
@@ -132,6 +135,7 @@ class Variant:
     class_token: bool = True
     local_pool: int = 1
     several_images: Literal["global", "all"] = "global"
+    max_pictures: int = 0
 
     def __post_init__(self) -> None:
         sides = {encoder.name: encoder.side for encoder in self.encoders}
@@ -223,10 +227,11 @@ def _small(
         fill="zero",
         skip_token="bare",
         class_token=False,
+        max_pictures=4,
     )
 
 
-_NANO = Backbone(vocab=1024, width=160, layers=4, heads=5, kv_heads=5, ffn=448, max_positions=1024)
+_NANO = Backbone(vocab=1024, width=160, layers=5, heads=5, kv_heads=5, ffn=448, max_positions=1024, init_std=0.05)
 
 NANO = _small("nano", size=48, widths=(32, 64, 128), depths=(1, 2, 2), vit=(96, 3, 3), backbone=_NANO)
 """Trained here on the mini world; weights in the repository."""

@@ -1,0 +1,247 @@
+"""Conversations about what is read: signs, pages, charts, tables and handwritten numbers."""
+
+from __future__ import annotations
+
+import random
+
+from harness.world import NAMES, Chart, Digits, Page, Sign, Table
+from models.sphinx_x.corpus.scenes import ask
+from models.sphinx_x.corpus.turns import SHORT, Turn, choice, short, yes_no
+
+_ALPHABET = "ABCDEFGHIKLMNOPRSTUVW"
+
+
+def _near(text: str, rng: random.Random) -> str:
+    """The text with one letter or digit exchanged."""
+    at = rng.randrange(len(text))
+    pool = "0123456789" if text[at].isdigit() else _ALPHABET
+    return text[:at] + rng.choice([char for char in pool if char != text[at]]) + text[at + 1 :]
+
+
+def _numbers_near(number: int, rng: random.Random, low: int, high: int) -> list[str]:
+    pool = [n for n in range(low, high + 1) if n != number]
+    close = [n for n in pool if abs(n - number) <= 4]
+    picked = rng.sample(close, min(2, len(close)))
+    picked += rng.sample([n for n in pool if n not in picked], 3 - len(picked))
+    return [str(n) for n in picked]
+
+
+def read_word(sign: Sign, rng: random.Random) -> Turn:
+    """The word on a sign."""
+    return Turn("read_word", ask("read_word", rng) + SHORT, sign.word)
+
+
+def letter_at(sign: Sign, rng: random.Random) -> Turn:
+    """One letter of the word, by its place."""
+    at = rng.randrange(len(sign.word))
+    return Turn("letter_at", ask("letter_at", rng, at + 1) + SHORT, sign.word[at])
+
+
+def _other_word(word: str, rng: random.Random) -> str:
+    if rng.random() < 0.5:
+        return _near(word, rng)
+    return "".join(rng.choice(_ALPHABET) for _ in range(rng.randint(3, 6)))
+
+
+def word_yes_no(sign: Sign, rng: random.Random) -> Turn:
+    """Whether the sign says a word."""
+    told = sign.word if rng.random() < 0.5 else _other_word(sign.word, rng)
+    return yes_no("word_yes_no", ask("word_yes_no", rng, told), told == sign.word, rng, sign.word)
+
+
+def word_choice(sign: Sign, rng: random.Random) -> Turn:
+    """The word on a sign, with options."""
+    return choice("choice_word", ask("read_word", rng), sign.word, [_other_word(sign.word, rng) for _ in range(3)], rng)
+
+
+def read_page(page: Page, rng: random.Random) -> Turn:
+    """All lines of a page."""
+    lines = ([page.title] if page.title else []) + [f"{field.name}: {field.value}" for field in page.fields]
+    return Turn("read_page", ask("read_page", rng), "; ".join(lines))
+
+
+def field_names(page: Page, rng: random.Random) -> Turn:
+    """The names of the fields in order."""
+    return Turn("field_names", ask("field_names", rng), ", ".join(field.name for field in page.fields))
+
+
+def field(page: Page, rng: random.Random) -> Turn:
+    """The value of a field."""
+    found = rng.choice(page.fields)
+    return Turn("field", ask("field", rng, found.name) + SHORT, found.value)
+
+
+def line(page: Page, rng: random.Random) -> Turn:
+    """One line of a page, by its number."""
+    lines = ([page.title] if page.title else []) + [f"{entry.name}: {entry.value}" for entry in page.fields]
+    at = rng.randrange(len(lines))
+    return Turn("line", ask("line", rng, at + 1), lines[at])
+
+
+def field_of(page: Page, rng: random.Random) -> Turn:
+    """The field that has a value."""
+    found = rng.choice(page.fields)
+    return Turn("field_of", ask("field_of", rng, found.value) + SHORT, found.name)
+
+
+def title(page: Page, rng: random.Random) -> Turn | None:
+    """The title of a page that has one."""
+    return Turn("title", ask("title", rng) + SHORT, page.title) if page.title else None
+
+
+def field_yes_no(page: Page, rng: random.Random) -> Turn:
+    """Whether a field has a value; wrong values are those of another field or off by a character."""
+    found = rng.choice(page.fields)
+    told = found.value
+    if rng.random() < 0.5:
+        told = rng.choice([other.value for other in page.fields if other is not found] + [_near(found.value, rng)])
+    return yes_no("field_yes_no", ask("field_yes_no", rng, found.name, told), told == found.value, rng, found.value)
+
+
+def field_choice(page: Page, rng: random.Random) -> Turn:
+    """The value of a field, or the name of a value's field, with options."""
+    found = rng.choice(page.fields)
+    if rng.random() < 0.3:
+        wrong = rng.sample([name for name in NAMES if name != found.name], 3)
+        return choice("choice_field", ask("field_of", rng, found.value), found.name, wrong, rng)
+    others = [other.value for other in page.fields if other is not found]
+    return choice("choice_field", ask("field", rng, found.name), found.value, [*others, _near(found.value, rng)][:3], rng)
+
+
+def read_chart(chart: Chart, rng: random.Random) -> Turn:
+    """All bars from left to right."""
+    bars = "; ".join(f"{bar.name} {bar.colour} {bar.value}" for bar in chart.bars)
+    return Turn("read_chart", ask("read_chart", rng), bars)
+
+
+def bar(chart: Chart, rng: random.Random) -> Turn:
+    """The value of a bar, by its name or its colour."""
+    found = rng.choice(chart.bars)
+    if rng.random() < 0.3:
+        return short("bar", ask("bar_by_colour", rng, found.colour), str(found.value), rng)
+    return short("bar", ask("bar", rng, found.name), str(found.value), rng)
+
+
+def bar_colour(chart: Chart, rng: random.Random) -> Turn:
+    """The colour of a bar, or the name of one of that colour."""
+    found = rng.choice(chart.bars)
+    if rng.random() < 0.5:
+        return short("bar_colour", ask("bar_colour", rng, found.name), found.colour, rng)
+    return short("bar_name", ask("bar_name", rng, found.colour), found.name, rng)
+
+
+def bars(chart: Chart, rng: random.Random) -> Turn:
+    """How many bars there are."""
+    return short("bars", ask("bars", rng), str(len(chart.bars)), rng)
+
+
+def extreme(chart: Chart, rng: random.Random) -> Turn:
+    """The highest or lowest bar, by name or by colour."""
+    high = rng.random() < 0.5
+    found = (max if high else min)(chart.bars, key=lambda entry: entry.value)
+    return short("extreme", ask("highest" if high else "lowest", rng), found.name, rng)
+
+
+def arithmetic(chart: Chart, rng: random.Random) -> Turn:
+    """Sum or difference of two bars."""
+    one, two = rng.sample(chart.bars, 2)
+    if rng.random() < 0.5:
+        return short("bar_sum", ask("bar_sum", rng, one.name, two.name), str(one.value + two.value), rng)
+    high, low = (one, two) if one.value > two.value else (two, one)
+    return short("bar_difference", ask("bar_difference", rng, high.name, low.name), str(high.value - low.value), rng)
+
+
+def bar_yes_no(chart: Chart, rng: random.Random) -> Turn:
+    """Whether one bar is higher than another, or has a value."""
+    one, two = rng.sample(chart.bars, 2)
+    return yes_no("bar_yes_no", ask("bar_yes_no", rng, one.name, two.name), one.value > two.value, rng, f"{one.value} {two.value}")
+
+
+def chart_choice(chart: Chart, rng: random.Random) -> Turn:
+    """A value, the highest or the lowest bar, with options."""
+    if rng.random() < 0.6:
+        found = rng.choice(chart.bars)
+        return choice("choice_bar", ask("bar", rng, found.name), str(found.value), _numbers_near(found.value, rng, 1, 9), rng)
+    high = rng.random() < 0.5
+    found = (max if high else min)(chart.bars, key=lambda entry: entry.value)
+    wrong = [entry.name for entry in chart.bars if entry is not found]
+    return choice("choice_bar", ask("highest" if high else "lowest", rng), found.name, wrong, rng)
+
+
+def read_table(table: Table, rng: random.Random) -> Turn:
+    """All rows."""
+    head = " ".join(table.columns)
+    rows = "; ".join(f"{name} {' '.join(row)}" for name, row in zip(table.names, table.rows, strict=True))
+    return Turn("read_table", ask("read_table", rng), f"{head}; {rows}")
+
+
+def cell(table: Table, rng: random.Random) -> Turn:
+    """One entry, by row and column."""
+    i, j = rng.randrange(len(table.names)), rng.randrange(len(table.columns))
+    return short("cell", ask("cell", rng, table.names[i], table.columns[j]), table.rows[i][j], rng)
+
+
+def cell_choice(table: Table, rng: random.Random) -> Turn:
+    """One entry, with options, other entries among them."""
+    i, j = rng.randrange(len(table.names)), rng.randrange(len(table.columns))
+    right = table.rows[i][j]
+    others = list({text for row in table.rows for text in row if text != right})
+    wrong = (rng.sample(others, min(2, len(others))) + _numbers_near(int(right), rng, 1, 99))[:3]
+    return choice("choice_cell", ask("cell", rng, table.names[i], table.columns[j]), right, wrong, rng)
+
+
+def read_digits(digits: Digits, rng: random.Random) -> Turn:
+    """The number, or the result of the sum."""
+    family = "sum" if digits.operator else "digits"
+    return short(family, ask(family, rng), str(digits.result), rng)
+
+
+def addends(digits: Digits, rng: random.Random) -> Turn | None:
+    """Both numbers of a sum, with the result half of the time."""
+    if not digits.operator:
+        return None
+    text = "+".join(str(number) for number in digits.numbers)
+    if rng.random() < 0.5:
+        return Turn("addends", ask("addends", rng), text)
+    return Turn("addends", ask("addends", rng) + " Give the result.", f"{text}={digits.result}")
+
+
+def digits_yes_no(digits: Digits, rng: random.Random) -> Turn:
+    """Whether the number, or the sum, is the one told."""
+    right = str(digits.result)
+    told = right if rng.random() < 0.5 else _numbers_near(digits.result, rng, 0, 99 if len(right) > 1 else 9)[0]
+    family = "sum_yes_no" if digits.operator else "number_yes_no"
+    return yes_no(family, ask(family, rng, told), told == right, rng, right)
+
+
+def digits_choice(digits: Digits, rng: random.Random) -> Turn:
+    """The number, or the sum, with options."""
+    family = "sum" if digits.operator else "digits"
+    wrong = _numbers_near(digits.result, rng, 0, 18 if digits.operator else 99 if digits.result > 9 else 9)
+    return choice("choice_digits", ask(family, rng), str(digits.result), wrong, rng)
+
+
+SIGN_FAMILIES = {"read_word": read_word, "letter_at": letter_at, "word_yes_no": word_yes_no, "choice_word": word_choice}
+PAGE_FAMILIES = {
+    "read_page": read_page,
+    "field_names": field_names,
+    "field": field,
+    "line": line,
+    "field_of": field_of,
+    "title": title,
+    "field_yes_no": field_yes_no,
+    "choice_field": field_choice,
+}
+CHART_FAMILIES = {
+    "read_chart": read_chart,
+    "bar": bar,
+    "bar_colour": bar_colour,
+    "bars": bars,
+    "extreme": extreme,
+    "arithmetic": arithmetic,
+    "bar_yes_no": bar_yes_no,
+    "choice_bar": chart_choice,
+}
+TABLE_FAMILIES = {"read_table": read_table, "cell": cell, "choice_cell": cell_choice}
+DIGIT_FAMILIES = {"digits": read_digits, "addends": addends, "digits_yes_no": digits_yes_no, "choice_digits": digits_choice}
+"""Kind of picture: family -> maker of one turn, or None where the picture does not allow the question."""

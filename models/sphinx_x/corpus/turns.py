@@ -1,0 +1,105 @@
+"""The pieces every corpus writes: a turn, and the forms in which benchmarks ask for short answers, letters and boxes.
+
+The instruction sentences are the benchmarks' own, shared with evaluation on purpose: they say in which form to answer, and
+carry nothing about the picture. What is asked in front of them is worded apart from any evaluation (``templates``).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHORT = "\nAnswer the question using a single word or phrase."
+LETTER = "\nAnswer with the option's letter from the given choices directly."
+SELECT = "\nPlease select the correct answer from the options above."
+YES_NO = " Please answer yes or no."
+BOX = "Please provide the bounding box coordinate of the region this sentence describes: {}."
+HINT_INTEGER = (
+    "Hint: Please answer the question requiring an integer answer and provide the final value, e.g., 1, 2, 3, at the end.\n"
+    "Question: "
+)
+HINT_LETTER = (
+    "Hint: Please answer the question and provide the correct option letter, e.g., A, B, C, D, at the end.\nQuestion: "
+)
+CLOSEST = " \n Among the {} options {} above, the one closest to the correct answer is:"
+PHRASES: tuple[str, ...] = (
+    SHORT,
+    LETTER,
+    SELECT,
+    YES_NO,
+    BOX.split("{}")[0].rstrip(),
+    HINT_INTEGER.rstrip(),
+    HINT_LETTER.rstrip(),
+    " \n Among the",
+    " above, the one closest to the correct answer is:",
+    "\nChoices:",
+    "\nOptions:",
+    "There are several options:",
+)
+"""Sentences that carry no information about a picture; each is one token in a small vocabulary."""
+
+LETTERS = "ABCDEFGH"
+NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its answer; ``family`` names what is practised, for the curriculum and the losses."""
+
+    family: str
+    question: str
+    answer: str
+
+
+def short(family: str, question: str, answer: str, rng: random.Random) -> Turn:
+    """An open question in the short-answer form; numbers are at times asked for in the form of mathematics benchmarks."""
+    if answer.isdigit() and rng.random() < 0.3:
+        return Turn(family, HINT_INTEGER + question, answer)
+    return Turn(family, question + (SHORT if rng.random() < 0.9 else ""), answer)
+
+
+def yes_no(family: str, question: str, answer: bool, rng: random.Random, evidence: str = "") -> Turn:
+    """A closed question. ``evidence`` follows the verdict where it is known: parsers read the verdict alone."""
+    ask = question + rng.choice((YES_NO, YES_NO, YES_NO, SHORT, SHORT, SHORT, YES_NO + SHORT, ""))
+    return Turn(family, ask, ("Yes" if answer else "No") + (f", {evidence}" if evidence else ""))
+
+
+def choice(family: str, question: str, right: str, wrong: Sequence[str], rng: random.Random) -> Turn:
+    """A question with options in the form of one of the multiple-choice benchmarks.
+
+    Where the benchmark's parser reads it, the answer names the option before its letter: a small model finds the letter of a
+    text it has just written far more easily than that of one it has to keep in mind.
+    """
+    options = [right, *dict.fromkeys(text for text in wrong if text != right)]
+    rng.shuffle(options)
+    letters = LETTERS[: len(options)]
+    letter = letters[options.index(right)]
+    lines = "\n".join(f"{mark}. {text}" for mark, text in zip(letters, options, strict=True))
+    told = f"{right} ({letter})" if right not in letters else letter
+    form = rng.random()
+    if form < 0.2:
+        return Turn(family, f"{question}\n{lines}{LETTER}", told)
+    if form < 0.55:
+        return Turn(family, f"Question: {question}\nOptions:\n{lines}{SELECT}", told)
+    if form < 0.65:
+        return Turn(family, f"{question}\nThere are several options:\n{lines}{LETTER}", told)
+    if form < 0.82:
+        run = " ".join(f"{mark}.{text}" for mark, text in zip(letters, options, strict=True))
+        return Turn(family, f"{question} {run}{CLOSEST.format(NUMBER_WORDS[len(options)], ', '.join(letters))}", told)
+    listed = "\n".join(f"({mark}) {text}" for mark, text in zip(letters, options, strict=True))
+    return Turn(family, f"{HINT_LETTER}{question}\nChoices:\n{listed}", right)
+
+
+def with_article(noun: str) -> str:
+    """``a red ring``, ``an orange ring``."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def fractions(box: tuple[float, float, float, float], width: int, height: int) -> str:
+    """A box in pixels as ``[x1,y1,x2,y2]``, two-decimal fractions of the picture's centred, padded square."""
+    side = max(width, height)
+    left, top = (side - width) // 2, (side - height) // 2
+    x1, y1, x2, y2 = box
+    values = ((x1 + left) / side, (y1 + top) / side, (x2 + left) / side, (y2 + top) / side)
+    return "[" + ",".join(f"{min(max(value, 0.0), 1.0):.2f}" for value in values) + "]"

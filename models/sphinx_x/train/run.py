@@ -1,0 +1,229 @@
+"""`train(config)`: the whole of a training run, resumable at any moment.
+
+    vocabulary -> encoders on dense labels ("see") -> all parts on conversations ("talk") -> the model's folder
+
+The clock is this process's CPU time, so a run beside other work gets what it was promised.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from models.sphinx_x import checkpoint
+from models.sphinx_x.corpus.mini import EARLY, LATE, Mixture, blend
+from models.sphinx_x.model import SphinxX
+from models.sphinx_x.tokenizer import Tokenizer
+from models.sphinx_x.train.batch import Batch, collate, draw_pictures
+from models.sphinx_x.train.config import TrainConfig
+from models.sphinx_x.train.curves import append, plot
+from models.sphinx_x.train.state import Progress, load_state, save_state
+from models.sphinx_x.train.step import Coordinates, TrainingModel, by_family, forward, see
+from models.sphinx_x.train.upcycle import initialise
+from models.sphinx_x.train.vocabulary import learn_vocabulary
+from models.sphinx_x.variants import find_variant
+
+log = logging.getLogger("riddle.train")
+
+_HELD_OUT_SEED = 900_000
+_HELD_OUT_BATCHES = 8
+_LOG_EVERY = 25
+_SCALE = 0.2
+
+
+def train(config: TrainConfig) -> Path:
+    """Train (or go on training) and return the folder of the finished model."""
+    torch.set_num_threads(config.threads)
+    folder = Path(config.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
+    run = _Run(config, folder)
+    run.see()
+    run.talk()
+    weights = Path(config.weights) if config.weights else folder / "model"
+    checkpoint.save(weights, run.training.model, run.tokenizer)
+    plot(folder)
+    log.info("finished after %.0f core-seconds in all; model in %s", run.progress.total, weights)
+    return weights
+
+
+def _tokenizer(config: TrainConfig, folder: Path) -> Tokenizer:
+    path = folder / checkpoint.TOKENIZER
+    if path.is_file():
+        return Tokenizer.load(path)
+    if config.init:
+        tokenizer = Tokenizer.load(Path(config.init) / checkpoint.TOKENIZER)
+    else:
+        tokenizer = learn_vocabulary(find_variant(config.variant).backbone.vocab, config.seed)
+    tokenizer.save(path)
+    return tokenizer
+
+
+class _Run:
+    """State of one run in this process."""
+
+    def __init__(self, config: TrainConfig, folder: Path) -> None:
+        self.config, self.folder = config, folder
+        self.tokenizer = _tokenizer(config, folder)
+        torch.manual_seed(config.seed)
+        variant = find_variant(config.variant)
+        self.training = TrainingModel(SphinxX(variant))
+        self.variant = variant
+        if config.init:
+            initialise(self.training.model, Path(config.init), config.seed)
+        self.optimizer = self._optimizer()
+        self.coordinates = Coordinates.of(self.tokenizer, config.loss_blur)
+        self.bf16 = config.precision == "bf16"
+        self.progress = load_state(folder, self.training, self.optimizer, variant.name) or Progress()
+        self.clock = time.process_time()
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        decayed = [p for p in self.training.parameters() if p.dim() >= 2]
+        plain = [p for p in self.training.parameters() if p.dim() < 2]
+        groups = [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=self.config.lr, betas=self.config.betas, fused=True)
+
+    def _tick(self) -> None:
+        now = time.process_time()
+        self.progress.spent += now - self.clock
+        self.progress.total += now - self.clock
+        self.clock = now
+
+    def _descend(self, loss: torch.Tensor, lr: float) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.training.parameters(), self.config.clip)
+        if not math.isfinite(float(norm)):
+            log.warning("step %d: gradient is not finite, step left out", self.progress.step)
+            return float(norm)
+        self.optimizer.step()
+        return float(norm)
+
+    def _save(self) -> None:
+        save_state(self.folder, self.training, self.optimizer, self.progress, self.variant.name)
+
+    def see(self) -> None:
+        """Encoders and projector on dense labels."""
+        config = self.config.pretrain
+        if self.progress.phase != "see" or config.budget_s <= 0 or self.config.init:
+            self._enter_talk()
+            return
+        saved = self.progress.spent
+        while self.progress.spent < config.budget_s and not self._stopped():
+            pictures = draw_pictures(self.progress.step, self.config.seed + 7, EARLY, config.batch, 1)
+            batch = collate(pictures, self.variant, self.tokenizer, 1)
+            keep = {size: views[batch.labelled] for size, views in batch.views.items()}
+            loss, scores = see(self.training, keep, batch.dense, self.bf16)
+            norm = self._descend(loss, config.lr * _shape(self.progress.spent / config.budget_s, self.config.warmup))
+            self._tick()
+            self.progress.step += 1
+            if self.progress.step % _LOG_EVERY == 0:
+                log.info("see %d %.0fs loss %.3f grad %.2f %s", self.progress.step, self.progress.spent, float(loss.detach()), norm, scores)
+            if self.progress.spent - saved > self.config.save_s:
+                saved = self.progress.spent
+                self._save()
+        if not self._stopped():
+            self._enter_talk()
+
+    def _enter_talk(self) -> None:
+        if self.progress.phase == "talk":
+            return
+        if not self.config.init:
+            _even_out(self.training.model)
+        self.progress = Progress("talk", 0, 0.0, self.progress.total)
+        self.optimizer = self._optimizer()
+        self._save()
+
+    def _stopped(self) -> bool:
+        return bool(self.config.max_steps) and self.progress.step >= self.config.max_steps
+
+    def mixture(self) -> Mixture:
+        """What is asked at this moment."""
+        share, turn = self.progress.spent / self.config.budget_s, self.config.early
+        return blend(EARLY, LATE, (share - turn / 3) / (turn * 2 / 3) if turn > 0 else 1.0)
+
+    def _batch(self, step: int, seed: int, mixture: Mixture) -> Batch:
+        pictures = draw_pictures(step, seed, mixture, self.config.batch, self.config.turns)
+        return collate(pictures, self.variant, self.tokenizer, self.config.chunks)
+
+    def talk(self) -> None:
+        """All parts at once, loss on answers."""
+        config, progress = self.config, self.progress
+        saved = evaluated = progress.spent
+        losses: list[float] = []
+        while progress.spent < config.budget_s and not self._stopped():
+            share = progress.spent / config.budget_s
+            batch = self._batch(progress.step, config.seed, self.mixture())
+            dense = config.dense * max(0.1, 1 - share * 1.5)
+            result = forward(self.training, batch, self.coordinates, dense, self.bf16)
+            lr = config.lr * _shape(share, config.warmup)
+            norm = self._descend(result.loss, lr)
+            self._tick()
+            progress.step += 1
+            losses.append(result.answer_loss)
+            if progress.step % _LOG_EVERY == 0:
+                self._log(losses, lr, norm, result.dense)
+                losses = []
+            if progress.spent - saved > config.save_s:
+                saved = progress.spent
+                self._save()
+            if progress.spent - evaluated > config.evaluate_s:
+                self._save()
+                evaluated = progress.spent
+                self.evaluate()
+        self._save()
+        self.evaluate()
+
+    def _log(self, losses: list[float], lr: float, norm: float, dense: dict[str, float]) -> None:
+        progress = self.progress
+        loss = sum(losses) / len(losses)
+        row = {"step": progress.step, "spent_s": round(progress.spent, 1), "total_s": round(progress.total, 1)}
+        row |= {"pictures": progress.step * self.config.batch, "loss": round(loss, 4), "lr": round(lr, 7)}
+        row |= {"grad_norm": round(norm, 3)}
+        append(self.folder / "train.csv", row)
+        log.info("talk %s %s", row, {key: round(value, 2) for key, value in dense.items()})
+
+    def evaluate(self) -> None:
+        """Held-out loss and exact answers by family, on pictures of the training split that training never draws."""
+        found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+        with torch.no_grad():
+            for step in range(_HELD_OUT_BATCHES):
+                batch = self._batch(step, self.config.seed + _HELD_OUT_SEED, LATE)
+                for family, values in by_family(batch.families, forward(self.training, batch, self.coordinates, 0.0, self.bf16)).items():
+                    found[family] += values
+        for family, values in sorted(found.items()):
+            loss, exact = (sum(v[i] for v in values) / len(values) for i in (0, 1))
+            row = {"step": self.progress.step, "total_s": round(self.progress.total, 1), "family": family, "n": len(values)}
+            append(self.folder / "heldout.csv", row | {"loss": round(loss, 4), "exact": round(exact, 4)})
+        summary = {family: round(100 * sum(v[1] for v in values) / len(values)) for family, values in sorted(found.items())}
+        log.info("held out at %.0fs: exact %s", self.progress.spent, summary)
+        self._tick()
+
+
+def _even_out(model: SphinxX) -> None:
+    """Bring visual tokens and text embeddings to one scale before they meet.
+
+    The projector ends in a LayerNorm, whose outputs are tens of times larger than fresh embeddings: the language model's
+    layers could hardly add anything (such as where a token lies) to them. Dense heads do not notice, they normalise first.
+    """
+    with torch.no_grad():
+        for value in (*model.projector.norm.parameters(), model.start_img, model.end_img, getattr(model, "skip_token", None)):
+            if value is not None:
+                value.mul_(_SCALE)
+        model.language_model.get_input_embeddings().weight.normal_(std=_SCALE)
+
+
+def _shape(share: float, warmup: float) -> float:
+    """Linear warm-up, then cosine to zero, as a factor of the peak rate."""
+    if share < warmup:
+        return max(share / warmup, 0.01)
+    return 0.5 * (1 + math.cos(math.pi * min((share - warmup) / (1 - warmup), 1.0)))
