@@ -108,7 +108,7 @@ def layouts(name: str, title: str) -> tuple[Layout, ...]:
     family, split = name.split("_")
     folder = {"refcoco": "RefCOCO", "refcoco+": "RefCOCOplus", "refcocog": "RefCOCOg"}[family]
     return (
-        named("official", f"{name}.json|annotations/{name}.json"),
+        named("official", f"{name}.json|annotations/{name}.json", adapt=from_authors),
         named("qwen_vl_jsonl", f"{name}.jsonl", adapt=from_lines),
         named("vlmevalkit_tsv", "RefCOCO.tsv", adapt=partial(from_table, title)),
         named("hf_parquet", f"{folder}/**/{split}-*.parquet", adapt=from_objects),

@@ -19,7 +19,7 @@ BENCHMARKS: Final = ("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "vid
 """Mini benchmarks, each a module of this package with a function ``write(folder, seed, n)``."""
 
 MARKER: Final = "mini.json"
-VERSION: Final = 1
+VERSION: Final = 2
 """Goes up whenever the same world, seed and n would be written otherwise."""
 
 DEFAULT_N: Final = 200

@@ -18,8 +18,13 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from harness.catalog import find_task
+from harness.data.sources import read_records
 from harness.errors import ConfigError, DatasetError
-from harness.world import COLOURS, SHAPES, Box, combinations, split_of
+from harness.metrics.aggregate import Rows, aggregate
+from harness.types import Image as ImagePart
+from harness.types import Scored, Video
+from harness.world import COLOURS, SHAPES, Box, Dice, combinations, split_of
 from tasks.mini import BENCHMARKS, EVAL_TEMPLATES, benchmark_of, write
 from tasks.mini.draws import groups, options, relation, shares, word_distance
 from tasks.mini.mme import SUB_TASKS
@@ -301,6 +306,34 @@ def test_popes_adversarial_lures_resemble_what_is_there(root: Path) -> None:
     assert likeness("adversarial") > likeness("random")
 
 
+# --- through the real benchmarks' own code ---------------------------------------------------------------------------------
+
+TASKS = ("mme", "mmbench_en", "mathvista", *SPLITS, "docvqa", "videobench", "pope")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_reads_its_mini_benchmark_with_media_and_gives_its_ideal_replies_full_marks(root: Path, name: str) -> None:
+    task = find_task(name)
+    layout, records = read_records(task, [root / benchmark_of(name)])
+    samples = list(task.samples(records))
+    assert layout == task.layouts[0] or name == "mathvista"
+    assert samples and len({sample.id for sample in samples}) == len(samples)
+    rows = []
+    for sample in samples:
+        media = [part.source.read() for part in sample.parts if isinstance(part, ImagePart | Video)]
+        assert len(media) == 1 and sample.references, sample.id
+        reply = task.ideal(sample)
+        parsed = task.conventions["official"].parse(reply, sample)
+        scores = task.conventions["official"].score(parsed, sample)
+        assert not parsed.unparsed and next(iter(scores.values())) == 1.0, (sample.id, reply, scores)
+        rows.append(
+            Scored(sample_id=sample.id, cluster=sample.cluster, groups=sample.groups, reply=reply, parsed=parsed, scores=scores)
+        )
+    official = task.conventions["official"]
+    values = {one.name: one.value for one in aggregate(Rows.of(rows), official.metrics)}
+    assert values[official.primary] == (1200.0 if name == "mme" else 1.0)  # six sub-tasks, at most 200 each
+
+
 # --- fair questions ------------------------------------------------------------------------------------------------------
 
 
@@ -410,8 +443,6 @@ def test_training_says_no_sentence_that_is_asked(root: Path) -> None:
 
 
 def test_options_put_the_answer_in_its_turn_and_keep_all() -> None:
-    from harness.world import Dice
-
     for turn in range(8):
         mixed = options(Dice("test", turn, "eval"), "right", ["a", "b", "c"], turn)
         assert (
