@@ -226,9 +226,12 @@ def all_of(score: str, by: str, where: Where = None) -> Estimator:
         import numpy as np
 
         chosen = _narrow(rows, where)
-        _, first, member = np.unique(chosen.group(by).astype(str), return_index=True, return_inverse=True)
+        codes: dict[str, int] = {}
+        member = np.array([codes.setdefault(name, len(codes)) for name in chosen.group(by)], dtype=np.int64)
+        _, first = np.unique(member, return_index=True)
         worst = np.ones(len(first))
-        np.minimum.at(worst, member, chosen.score(score))
+        with np.errstate(invalid="ignore"):
+            np.minimum.at(worst, member, chosen.score(score))
         hit = np.where(np.isnan(worst), np.nan, (worst >= 1).astype(np.float64))
         return _mean(chosen, hit, chosen.cluster[first], chosen.position[first])
 
@@ -462,7 +465,8 @@ def _mean(rows: Rows, values: Floats, cluster: Ints, position: Ints) -> Moment:
         return _undefined(rows, "no samples")
     value = float(values.mean())
     binary = bool(np.isin(values, (0.0, 1.0)).all())
-    return _moment(rows, value, (values - value) / len(values), cluster, position, proportion=binary)
+    bounds = (0.0, 1.0) if values.min() >= 0 and values.max() <= 1 else None
+    return _moment(rows, value, (values - value) / len(values), cluster, position, proportion=binary, bounds=bounds)
 
 
 def _moment(
