@@ -103,7 +103,7 @@ def run_folder(task: Task, model: Model, data: str, settings: Settings, runs: Pa
     ``data`` is the data's fingerprint. Failure limits, workers, confidence and convention have no part in the name.
     """
     where = f"{task.name}@{data_name}" if data_name else task.name
-    return runs / _as_name(model.name) / _as_name(where) / keys.run_fingerprint(identity(task, model, data, settings))
+    return runs / as_name(model.name) / as_name(where) / keys.run_fingerprint(identity(task, model, data, settings))
 
 
 def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[st
     }
 
 
-def _as_name(text: str) -> str:
+def as_name(text: str) -> str:
     """Make a name safe for a folder."""
     return re.sub(r"[^\w.+@-]+", "_", text).strip(".") or "_"
 
@@ -154,7 +154,7 @@ class _Run:
         try:
             collector = self._generate(store, n)
             generated = time.monotonic() - clock
-            result = self._score(store, run, n)
+            result = self._score(store, run)
         finally:
             store.close()
         self._record_times(started, {"generate": generated, "score": time.monotonic() - clock - generated}, collector)
@@ -203,7 +203,7 @@ class _Run:
             "started": started,
         }
         results.write_json(self.folder / "run.json", record)
-        return record
+        return results.read_json(self.folder / "run.json")  # in the types that JSON has
 
     def _generate(self, store: Store, n: int) -> Collector:
         """Have every sample answered."""
@@ -232,12 +232,11 @@ class _Run:
             raise DatasetError(f"the data gave {n} samples, then {collector.samples}; do not change them during a run")
         return collector
 
-    def _score(self, store: Store, run: Mapping[str, Any], n: int) -> Result:
+    def _score(self, store: Store, run: Mapping[str, Any]) -> Result:
         """Score by the run's own convention, and by the one asked for if that is another."""
         wanted = list(dict.fromkeys((run["convention"], self.settings.convention)))
         for name in wanted:
-            self.progress.begin(f"score ({name})", n)
-            result = score_store(self.folder, run, self.task, self.source, store, name)
+            result = score_store(self.folder, run, self.task, self.source, store, name, self.progress)
         return result
 
     def _record_times(self, started: str, seconds: Mapping[str, float], collector: Collector) -> None:
@@ -305,14 +304,26 @@ def score_run(
         return score_store(folder, run, task, source, store, name)
 
 
-def score_store(folder: Path, run: Mapping[str, Any], task: Task, source: Source, store: Reader, name: str) -> Result:
+def score_store(
+    folder: Path,
+    run: Mapping[str, Any],
+    task: Task,
+    source: Source,
+    store: Reader,
+    name: str,
+    progress: Progress | None = None,
+) -> Result:
     """Score, aggregate and record one convention of a run whose responses are all stored."""
+    progress = progress or Progress()
     convention = convention_of(task, name)
     suffix = None if name == run["convention"] else name
     allowed = allowed_failures(run["max_failures"], run["data"]["n"])
 
     def rows() -> Iterator[Scored]:
-        return _bounded(score_all(convention, source.samples(), store.planned()), allowed)
+        progress.begin(f"score ({name})", run["data"]["n"])
+        for row in _bounded(score_all(convention, source.samples(), store.planned()), allowed):
+            progress.scored(row)
+            yield row
 
     (folder / results.result_name(suffix)).unlink(missing_ok=True)
     results.write_scores(folder / results.scores_name(suffix), rows)

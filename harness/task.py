@@ -89,6 +89,8 @@ class Task:
         ideal: a reply that parser and metric of ``official`` give full marks (contract-tested, and what the oracle says).
         choices: the closed set of replies, if there is one.
         unit: how the primary metric is printed; ``percent`` multiplies by 100.
+        aligned_by: the group within which the official scorer pairs replies with questions by their order (``""``: the whole
+            file); None if it goes by ids. Files of replies without ids are only accepted where it does.
         version: goes up whenever prompt, parser, split or metric changes; a report refuses to mix versions.
     """
 
@@ -106,6 +108,7 @@ class Task:
     needs: frozenset[Literal["images", "several_images", "video"]] = frozenset({"images"})
     unit: Literal["percent", "points"] = "percent"
     higher_is_better: bool = True
+    aligned_by: str | None = None
     version: int = 1
 
     def samples(self, records: Iterable[Record]) -> Iterator[Sample]:

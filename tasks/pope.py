@@ -114,6 +114,7 @@ TASKS = (
         },
         ideal=lambda sample: sample.references[0].capitalize(),
         choices=lambda sample: ("Yes", "No"),
+        aligned_by="category",
         generation=Generation(max_new_tokens=16),
     ),
 )

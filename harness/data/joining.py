@@ -1,0 +1,336 @@
+"""Decides which sample each reply of a foreign file answers, or refuses.
+
+Files name their samples in many ways: by the benchmark's id, by a number that is only unique within a sub-task, by picture and
+question, by question and expected answer, or not at all. Each way is a rule; the rules are tried from the surest to the
+weakest, and the first that places nearly all replies (or samples) is taken, else the best that places at least half.
+
+Two things protect against a shift by one line or a file of another release. A rule by id or order is checked against the
+question's text wherever the file records it, and dropped if they differ. And order counts only for tasks whose official
+scorer goes by it, with equal counts. A reply that finds no sample is *extra*, a sample without one is *missing*, a second
+reply to a sample is a *duplicate* (the first counts); all are counted and named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from harness.data.questions import Prompts, Questions, folded
+from harness.data.replies import Reply, ReplyFile
+from harness.data.reply_files import known_layouts, plain_name
+from harness.errors import ReplyError
+from harness.types import Image, Sample, Video
+
+ENOUGH, LEAST = 0.9, 0.5
+"""Shares of the replies (or samples) that a rule must place to be taken at once, and at all."""
+
+TOLERATED = 0.1
+"""Share of differing questions above which a rule is dropped; below it, the pairs that differ are left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """Which reply each sample gets, and what was left over.
+
+    Attributes:
+        replies: the reply of each sample, in the samples' order; None if it has none.
+        rule: how they were joined, in words.
+        missing: ids of samples without a reply.
+        extra: places of replies that answer no sample.
+        duplicates: places of replies to a sample that already had one.
+    """
+
+    replies: tuple[Reply | None, ...]
+    rule: str
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    duplicates: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """One way to find samples: the keys of a reply (best first) and of a sample. ``by_text`` picks among several by question."""
+
+    name: str
+    of_reply: Callable[[Reply], Iterable[str]]
+    of_sample: Callable[[int, Sample], Iterable[str]]
+    by_text: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """What a rule gives: for each reply the samples it may answer, or why the rule is no good."""
+
+    rule: str
+    placed: Mapping[int, tuple[int, ...]]
+    objection: str = ""
+
+
+def join(samples: Sequence[Sample], prompts: Prompts, file: ReplyFile, aligned_by: str | None = None) -> Joined:
+    """Give each sample its reply.
+
+    Args:
+        samples: of the benchmark, in order.
+        prompts: the texts in which a sample may have been asked.
+        file: the replies.
+        aligned_by: the group within which the official scorer pairs by order (``""``: the whole file); None if it does not.
+
+    Raises:
+        ReplyError: no rule places half of the replies or samples; the message says how each rule fared.
+    """
+    texts = Questions(samples, prompts, file.replies)
+    trials = []
+    for rule in _rules(samples, file.replies):
+        trial = _try(rule, samples, file.replies, texts)
+        trials.append(trial)
+        if _share(trial, samples, file.replies) >= ENOUGH:
+            return _dealt(trial, samples, file.replies)
+    if aligned_by is not None:
+        trials.append(_in_order(samples, file.replies, texts, aligned_by))
+    best = max(trials, key=lambda trial: _share(trial, samples, file.replies))
+    if _share(best, samples, file.replies) < LEAST:
+        raise ReplyError(_refusal(samples, file, trials, aligned_by))
+    return _dealt(best, samples, file.replies)
+
+
+def _share(trial: _Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -> float:
+    """The larger of the shares of replies and of samples that a rule places; 0 with an objection."""
+    if trial.objection or not trial.placed:
+        return 0.0
+    found = {number for numbers in trial.placed.values() for number in numbers}
+    return max(len(trial.placed) / len(replies), len(found) / len(samples))
+
+
+def _rules(samples: Sequence[Sample], replies: Sequence[Reply]) -> Iterator[_Rule]:
+    names = dict.fromkeys(name for reply in replies for name in reply.ids)
+    fields = {plain_name(name): name for sample in samples[:1] for name in sample.fields}
+    groups = _group_values(samples)
+    for name in names:
+        if name == "docid":
+            continue
+
+        def ids(reply: Reply, name: str = name) -> Iterable[str]:
+            return (reply.ids[name],) if name in reply.ids else ()
+
+        def within(reply: Reply, name: str = name) -> Iterable[str]:
+            return [f"{category}/{reply.ids[name]}" for category in reply.categories] if name in reply.ids else ()
+
+        yield _Rule(name=f"{name} = the sample's id", of_reply=ids, of_sample=lambda _, sample: (sample.id,))
+        yield _Rule(
+            name=f"sub-task and {name} = the sample's id",
+            of_reply=lambda reply, within=within: (_known(key, groups) for key in within(reply)),  # type: ignore[misc]
+            of_sample=lambda _, sample: (sample.id,),
+        )
+        if name in fields:
+            own = fields[name]
+            yield _Rule(
+                name=f"{name} = the sample's {own}",
+                of_reply=ids,
+                of_sample=lambda _, sample, own=own: (str(sample.fields.get(own, "")),),  # type: ignore[misc]
+            )
+    yield _Rule(name="picture and question", of_reply=_pictures, of_sample=_shown, by_text=True)
+    yield _Rule(
+        name="expected answer and question",
+        of_reply=lambda reply: (_canonical(reply.reference),) if reply.reference else (),
+        of_sample=lambda _, sample: map(_canonical, sample.references),
+        by_text=True,
+    )
+    if "docid" in names:
+        yield _Rule(
+            name="doc_id = the place in the data",
+            of_reply=lambda reply: (reply.ids.get("docid", ""),),
+            of_sample=lambda number, _: (str(number),),
+        )
+    yield _Rule(
+        name="question, where no two are the same",
+        of_reply=lambda reply: (folded(reply.question),) if reply.question else (),
+        of_sample=lambda number, sample: (folded(sample.question),),
+    )
+
+
+def _group_values(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """The values of the samples' groups with few of them, longest first: what a file's name may hold."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for sample in samples:
+        for name, value in sample.groups.items():
+            counts[name][value] += 1
+    values = {value for count in counts.values() if len(count) <= 100 for value in count if value}
+    return tuple(sorted(values, key=lambda value: (-len(value), value)))
+
+
+def _known(key: str, groups: Sequence[str]) -> str:
+    """Replace the name of a file by the group that it names: ``coco_pope_random_answers/7`` is ``random/7``."""
+    category, _, number = key.rpartition("/")
+    return f"{_named(category, groups) or category}/{number}"
+
+
+def _named(text: str, groups: Sequence[str]) -> str:
+    """The group whose name stands in a text as a word, the longest if there are several."""
+    return next((group for group in groups if re.search(rf"(?<![a-z0-9]){re.escape(group)}(?![a-z0-9])", text, re.I)), "")
+
+
+def _pictures(reply: Reply) -> Iterator[str]:
+    """Names of the picture from the most to the least exact; ids that look like a file's name count too."""
+    named = [reply.picture, *(value for value in reply.ids.values() if re.search(r"[/.]", value))]
+    for name in filter(None, named):
+        path = PurePosixPath(name.replace("\\", "/"))
+        yield path.with_suffix("").as_posix()
+        for category in reply.categories:
+            yield f"{category}/{path.stem}"
+        yield path.stem
+
+
+def _shown(_: int, sample: Sample) -> Iterator[str]:
+    """Names under which a sample's pictures may be recorded."""
+    if sample.cluster:
+        yield sample.cluster
+        yield PurePosixPath(sample.cluster).name
+    for part in sample.parts:
+        if isinstance(part, Image | Video):
+            path = PurePosixPath(part.source.label.replace("\\", "/"))
+            yield path.stem
+            yield f"{path.parent.name}/{path.stem}"
+
+
+def _canonical(text: str) -> str:
+    """Write an expected answer so that ``[14.67, 133.56]`` and ``14.67,133.56`` are the same."""
+    numbers = re.findall(r"-?\d+(?:\.\d+)?", text)
+    if len(numbers) > 1 and not re.search(r"[^\d\s.,;\[\]()-]", text):
+        return ",".join(f"{float(number):.2f}" for number in numbers)
+    return folded(text)
+
+
+def _try(rule: _Rule, samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions) -> _Trial:
+    """Apply a rule to all replies."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, sample in enumerate(samples):
+        for key in dict.fromkeys(rule.of_sample(number, sample)):
+            places[key].append(number)
+    ambiguous = {key for key, numbers in places.items() if not rule.by_text and len(numbers) > 1 and not texts.same_ask(numbers)}
+    placed: dict[int, tuple[int, ...]] = {}
+    unsure, differing = 0, []
+    for position, reply in enumerate(replies):
+        key = next((key for key in rule.of_reply(reply) if key in places), "")
+        if key not in places:
+            continue
+        if key in ambiguous:
+            unsure += 1
+        elif rule.by_text:
+            if found := texts.pick(reply, places[key]):
+                placed[position] = found
+        elif texts.agrees(reply, places[key][0]):
+            placed[position] = tuple(places[key])
+        else:
+            differing.append((position, places[key][0]))
+    objection = ""
+    if unsure > TOLERATED * len(replies):
+        objection = f"{unsure} replies could each answer several samples"
+    elif len(differing) > TOLERATED * (len(differing) + len(placed)):
+        position, number = differing[0]
+        objection = (
+            f"{len(differing)} of {len(differing) + len(placed)} questions differ, first {replies[position].question[:80]!r} in "
+            f"{replies[position].where} and {samples[number].question[:80]!r} in sample {samples[number].id!r}"
+        )
+    elif not rule.by_text and _off_by_one(placed, samples, replies, rule):
+        objection = "the file counts from another number than the benchmark (off by one)"
+    return _Trial(rule=rule.name, placed=placed, objection=objection)
+
+
+def _off_by_one(placed: Mapping[int, object], samples: Sequence[Sample], replies: Sequence[Reply], rule: _Rule) -> bool:
+    """Whether ids without a question are consecutive numbers here and there, but shifted: joined, every reply would be wrong."""
+    if len(placed) == len(replies) or len(replies) != len(samples) or any(reply.question for reply in replies):
+        return False
+    keys = [
+        [key for reply in replies for key in rule.of_reply(reply)],
+        [key for n, s in enumerate(samples) for key in rule.of_sample(n, s)],
+    ]
+    if not all(key.isdecimal() for some in keys for key in some):
+        return False
+    theirs, ours = (sorted(map(int, some)) for some in keys)
+    consecutive = all(some[-1] - some[0] == len(some) - 1 == len(set(some)) - 1 for some in (theirs, ours) if some)
+    return consecutive and bool(theirs) and bool(ours) and abs(theirs[0] - ours[0]) == 1
+
+
+def _in_order(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions, group: str) -> _Trial:
+    """Pair by order within each value of a group, wherever in the file its replies stand."""
+    rule = "order" + (f" within each {group}" if group else "")
+    blocks: dict[str, list[int]] = defaultdict(list)
+    for number, sample in enumerate(samples):
+        blocks[sample.groups.get(group, "") if group else ""].append(number)
+    named: dict[str, list[int]] = defaultdict(list)
+    values = sorted(filter(None, blocks), key=lambda value: (-len(value), value))
+    for position, reply in enumerate(replies):
+        named[next(filter(None, (_named(category, values) for category in reply.categories)), "")].append(position)
+    placed: dict[int, tuple[int, ...]] = {}
+    for value, numbers in blocks.items():
+        own = named.get(value) if value else None
+        positions = own or _stretch(named[""], numbers, replies, texts)
+        if (
+            positions is None
+            and len(blocks) > 1
+            and len(named[""]) == len(samples)
+            and not any(reply.question for reply in replies)
+        ):
+            return _Trial(rule=rule, placed={n: (n,) for n in range(len(samples))})
+        if positions is None or len(positions) != len(numbers):
+            found = f"{len(positions)}" if positions is not None else "no stretch of the file with its questions,"
+            return _Trial(rule=rule, placed={}, objection=f"{value or 'the file'}: {found} replies for {len(numbers)} samples")
+        pairs = list(zip(positions, numbers, strict=True))
+        differing = [pair for pair in pairs if not texts.agrees(replies[pair[0]], pair[1])]
+        if differing:
+            position, number = differing[0]
+            return _Trial(
+                rule=rule,
+                placed={},
+                objection=f"{value or 'the file'}: {len(differing)} of {len(pairs)} questions differ, first "
+                f"{replies[position].where}: {replies[position].question[:80]!r}, expected {samples[number].question[:80]!r}",
+            )
+        placed.update((position, (number,)) for position, number in pairs)
+    return _Trial(rule=rule, placed=placed)
+
+
+def _stretch(positions: Sequence[int], numbers: Sequence[int], replies: Sequence[Reply], texts: Questions) -> list[int] | None:
+    """Find the one stretch of replies whose questions are those of the samples; all of them if none records a question."""
+    if not any(replies[position].question for position in positions):
+        return list(positions) if len(positions) == len(numbers) else None
+    found = []
+    for start in range(len(positions) - len(numbers) + 1):
+        part = positions[start : start + len(numbers)]
+        if all(replies[p].question and texts.exact(replies[p], n) for p, n in zip(part, numbers, strict=True)):
+            found.append(list(part))
+    return found[0] if len(found) == 1 else None
+
+
+def _dealt(trial: _Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -> Joined:
+    """Hand out the replies: the first to the first sample that asks for it; samples that ask the same share what is left."""
+    given: dict[int, int] = {}
+    duplicates = []
+    for position, numbers in trial.placed.items():
+        free = next((number for number in numbers if number not in given), None)
+        if free is None:
+            duplicates.append(position)
+        else:
+            given[free] = position
+    for position, numbers in trial.placed.items():
+        for number in numbers:
+            given.setdefault(number, position)
+    return Joined(
+        replies=tuple(replies[given[number]] if number in given else None for number in range(len(samples))),
+        rule=trial.rule,
+        missing=tuple(sample.id for number, sample in enumerate(samples) if number not in given),
+        extra=tuple(reply.where for position, reply in enumerate(replies) if position not in trial.placed),
+        duplicates=tuple(replies[position].where for position in duplicates),
+    )
+
+
+def _refusal(samples: Sequence[Sample], file: ReplyFile, trials: Sequence[_Trial], aligned_by: str | None) -> str:
+    fared = "; ".join(f"by {trial.rule}: {trial.objection or f'{len(trial.placed)} placed'}" for trial in trials)
+    order = "" if aligned_by is not None else " Order alone is not used, as the official scorer does not go by it."
+    return (
+        f"{len(file.replies)} replies ({file.layout}, reply in field {file.field!r}) do not fit the {len(samples)} samples. "
+        f"{fared}.{order} The samples are named {', '.join(repr(sample.id) for sample in samples[:3])}, ... "
+        f"The first record: {file.first}. {known_layouts()}"
+    )

@@ -1,0 +1,174 @@
+"""Scores replies made elsewhere: from a benchmark's annotations and a file of replies to a finished run folder.
+
+The folder is like any other but for its responses, which nobody asked for here: reply, answer and scores stand in
+``scores.parquet``, and ``run.json`` says under ``replies`` how the file was read and joined. Media are never opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from harness import keys, provenance, results
+from harness.data.joining import Joined, join
+from harness.data.replies import Reply, ReplyFile, read_replies
+from harness.data.reply_files import files_of
+from harness.errors import DatasetError, ResultError
+from harness.plan import Source, convention_of
+from harness.results import Result
+from harness.run import RUNS, aggregated, as_name, described
+from harness.scoring import score_reply
+from harness.store import RunLock
+from harness.task import Convention, Task
+from harness.types import Sample, Scored
+
+NAMED = 5
+"""How many missing, extra and duplicate replies are named in ``run.json``."""
+
+EXTRACTED = "stored extraction"
+"""Stands as judge in ``run.json`` where answers were taken from a field that a judge had filled."""
+
+
+def score_replies(
+    task: Task,
+    data: Path | Sequence[Path],
+    predictions: Path | Sequence[Path],
+    *,
+    convention: str = "official",
+    model_name: str | None = None,
+    runs: Path = RUNS,
+    data_name: str = "",
+    confidence: float = 0.95,
+    config: Mapping[str, Any] | None = None,
+) -> Result:
+    """Score a file of replies and write it as a run.
+
+    Args:
+        task: the benchmark.
+        data: the folder or files with its annotations.
+        predictions: file, files or folder of replies, in any layout of `harness.data.reply_files.LAYOUTS`.
+        convention: how replies become numbers.
+        model_name: how the model appears in tables; the name of the first file or folder unless given.
+        runs: the root of all run folders.
+        data_name: distinguishes runs on other data than the official ones (``mini``).
+        confidence: of the intervals.
+        config: the resolved configuration, for ``run.json``.
+
+    Raises:
+        ReplyError: the replies cannot be read or do not fit the benchmark.
+        DatasetError, ConfigError: the annotations are not there, or there is no such convention.
+    """
+    chosen = convention_of(task, convention)
+    where, paths = _listed(data), _listed(predictions)
+    source = Source.find(task, where)
+    samples = list(source.samples())
+    if not samples:
+        raise DatasetError(f"{', '.join(map(str, where))}: no samples of {task.name} there")
+    file = read_replies(paths)
+    joined = join(samples, lambda sample: [ask(sample) for ask in (task.prompt, *task.prompts.values())], file, task.aligned_by)
+    name = model_name or paths[0].name.split(".")[0]
+    fingerprint = source.fingerprint()
+    identity = {"replies": _digest(paths), "name": name, "task": [task.name, task.version], "data": fingerprint}
+    place = f"{task.name}@{data_name}" if data_name else task.name
+    folder = runs / as_name(name) / as_name(place) / keys.run_fingerprint(identity)
+    folder.mkdir(parents=True, exist_ok=True)
+    with RunLock(folder):
+        about = {
+            "data": {
+                "name": data_name,
+                "layout": source.layout.name,
+                "fingerprint": fingerprint,
+                "n": len(samples),
+                "paths": [str(path.absolute()) for path in where],
+            },
+            "judge": EXTRACTED if chosen.extracted and any(reply.extraction is not None for reply in file.replies) else None,
+            "replies": _account(file, joined, paths),
+            "confidence": confidence,
+            "config": provenance.plain(config or {}),
+        }
+        run = _record_run(folder, task, name, convention, about)
+        return _record_scores(folder, run, task, convention, samples, joined.replies)
+
+
+def _listed(paths: Path | Sequence[Path]) -> list[Path]:
+    return [paths] if isinstance(paths, Path) else list(paths)
+
+
+def _digest(paths: Sequence[Path]) -> list[str]:
+    """Name the replies by what the files hold."""
+    files = [file for path in paths for file in files_of(path)]
+    return [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
+
+
+def _account(file: ReplyFile, joined: Joined, paths: Sequence[Path]) -> dict[str, Any]:
+    """Say how the file was read and joined, with the first of what was left over by name."""
+    left = {name: getattr(joined, name) for name in ("missing", "extra", "duplicates")}
+    return {
+        "files": [path.name for path in paths],
+        "layout": file.layout,
+        "field": file.field,
+        "n": len(file.replies),
+        "joined_by": joined.rule,
+        **{name: {"n": len(found), "first": list(found[:NAMED])} for name, found in left.items()},
+    }
+
+
+def _record_run(folder: Path, task: Task, name: str, convention: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Write ``run.json``; replies that were scored before keep their first start and convention."""
+    started = provenance.now()
+    try:
+        before = results.read_json(folder / "run.json")
+        started, convention = before["started"], before["convention"]
+    except (ResultError, KeyError):
+        pass
+    record = {
+        "schema": results.SCHEMA,
+        "model": {"name": name, "fingerprint": keys.hash_of(["replies", name], 8), "kind": "replies"},
+        "task": described(task),
+        "convention": convention if convention in task.conventions else "official",
+        "prompt": "default",
+        "generation": asdict(task.generation) | {"recorded": False},
+        "kind": "generate",
+        "control": "none",
+        "seed": None,
+        "limit": None,
+        "versions": provenance.versions(),
+        "git": provenance.git(),
+        "machine": provenance.machine(),
+        "started": started,
+        **about,
+    }
+    results.write_json(folder / "run.json", record)
+    return record
+
+
+def _record_scores(
+    folder: Path, run: Mapping[str, Any], task: Task, name: str, samples: Sequence[Sample], replies: Sequence[Reply | None]
+) -> Result:
+    """Score by the run's own convention and by the one asked for, if that is another."""
+    for one in dict.fromkeys((str(run["convention"]), name)):
+        convention = convention_of(task, one)
+        suffix = None if one == run["convention"] else one
+
+        def rows(convention: Convention = convention) -> Iterator[Scored]:
+            pairs = zip(samples, replies, strict=True)
+            return (score_foreign(convention, sample, reply) for sample, reply in pairs)
+
+        (folder / results.result_name(suffix)).unlink(missing_ok=True)
+        results.write_scores(folder / results.scores_name(suffix), rows)
+        result = aggregated(folder, run, task, one)
+        result.write()
+    return result
+
+
+def score_foreign(convention: Convention, sample: Sample, reply: Reply | None) -> Scored:
+    """Score one reply of a file; an answer that a judge has taken out of it counts where the convention knows such a step."""
+    if reply is None or (reply.text is None and reply.extraction is None):
+        return score_reply(convention, sample, None, missing=True)
+    if reply.extraction is None or convention.extracted is None:
+        return score_reply(convention, sample, reply.text, missing=reply.text is None)
+    scored = score_reply(replace(convention, parse=convention.extracted), sample, reply.extraction)
+    return replace(scored, reply=reply.extraction if reply.text is None else reply.text)
