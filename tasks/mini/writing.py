@@ -85,11 +85,14 @@ def _write_one(root: Path, name: str, seed: int, n: int) -> Path:
         new.mkdir()
         import_module(f"tasks.mini.{name}").write(new, seed, n)
         (new / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
-        if _found(folder) is not None:
+        found = _found(folder)
+        if found == marker:  # another process was faster
+            return folder
+        if found is not None:
             folder.rename(old)
         try:
             new.rename(folder)
         except OSError:
-            if _found(folder) != marker:  # else another process has just written the same
+            if _found(folder) != marker:
                 raise
     return folder

@@ -151,6 +151,22 @@ def test_nothing_appears_when_writing_fails(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_another_process_wrote_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.mini import pope as module
+
+    original = module.write
+
+    def slow(folder: Path, seed: int, n: int) -> None:
+        monkeypatch.setattr(module, "write", original)
+        write(tmp_path, ["pope"], seed=seed, n=n)
+        original(folder, seed, n)
+
+    monkeypatch.setattr(module, "write", slow)
+    (folder,) = write(tmp_path, ["pope"], n=18)
+    assert [path.name for path in tmp_path.iterdir()] == ["pope"] and len(pope(tmp_path, "random")) == 6
+    assert folder == tmp_path / "pope"
+
+
 def test_tasks_of_one_file_lie_in_one_mini_benchmark(tmp_path: Path) -> None:
     assert {benchmark_of(split) for split in SPLITS} == {"refcoco"}
     assert [path.name for path in write(tmp_path, ["refcoco_val", "refcoco+_testA"], n=8)] == ["refcoco"]
