@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness import keys, provenance, results
 from harness.data.joining import Joined, join
 from harness.data.replies import Reply, ReplyFile, read_replies
-from harness.data.reply_files import files_of
+from harness.data.reply_files import SUFFIXES, files_of
 from harness.errors import DatasetError, ResultError
 from harness.plan import Source, convention_of
 from harness.results import Result
@@ -69,7 +69,7 @@ def score_replies(
         raise DatasetError(f"{', '.join(map(str, where))}: no samples of {task.name} there")
     file = read_replies(paths)
     joined = join(samples, lambda sample: [ask(sample) for ask in (task.prompt, *task.prompts.values())], file, task.aligned_by)
-    name = model_name or paths[0].name.split(".")[0]
+    name = model_name or _bare(paths[0])
     fingerprint = source.fingerprint()
     identity = {"replies": _digest(paths), "name": name, "task": [task.name, task.version], "data": fingerprint}
     place = f"{task.name}@{data_name}" if data_name else task.name
@@ -95,6 +95,12 @@ def score_replies(
 
 def _listed(paths: Path | Sequence[Path]) -> list[Path]:
     return [paths] if isinstance(paths, Path) else list(paths)
+
+
+def _bare(path: Path) -> str:
+    """Name a model after its file: without ``.gz`` and the suffix, but with the dots of ``llava-v1.5-13b``."""
+    plain = PurePosixPath(path.name.removesuffix(".gz"))
+    return plain.stem if plain.suffix.lower() in SUFFIXES else plain.name
 
 
 def _digest(paths: Sequence[Path]) -> list[str]:
