@@ -438,9 +438,9 @@ def test_training_uses_none_of_the_templates() -> None:
 @needs_corpus
 def test_training_says_no_sentence_that_is_asked(root: Path) -> None:
     """Instructions apart, which say in which form to answer and are the benchmarks' own."""
-    from models.sphinx_x.corpus.mini import FAMILIES, LATE, converse, draw_training_world
+    from models.sphinx_x.corpus.mini import LATE, converse, draw_training_world
 
-    assert FAMILIES
+    held_out = [f"{colour} {shape}" for shape, colour in combinations("eval")]
     region = "Please provide the bounding box coordinate of the region this sentence describes: "
     asked = {question.removesuffix(" Please answer yes or no.") for question in questions(root)}
     rng, said = random.Random(0), set()
