@@ -447,6 +447,7 @@ def test_training_says_no_sentence_that_is_asked(root: Path) -> None:
     for number in range(120):
         for kind in ("scene", "page", "chart", "digits", "sign", "table", "clip"):
             for turn in converse(draw_training_world(kind, number, 0), rng, LATE, 12):
+                assert not any(pair in f"{turn.question} {turn.answer}" for pair in held_out), turn
                 said |= {
                     line.removesuffix(" Please answer yes or no.")
                     for line in turn.question.replace("Question: ", "").splitlines()
