@@ -125,7 +125,7 @@ class EvalConfig(CommonConfig):
         model: which model, a name from `riddle ls models`; model.KEY=VALUE changes one of its settings
         task: benchmarks from `riddle ls tasks`: task=pope or task=[pope,mme]
         suite: a named list of benchmarks from `riddle ls suites`, instead of task
-        data: mini (drawn when missing), official (paths.data/TASK), or a folder or file
+        data: mini (drawn when missing), official (paths.data/TASK), or a folder, a file or several files
         mini: seed and number of questions of the drawn data: mini.seed=N mini.n=N
         runs: folder that finished and unfinished runs are kept in
         limit: ask only the first N samples
@@ -145,7 +145,7 @@ class EvalConfig(CommonConfig):
     model: Mapping[str, Any]
     task: tuple[str, ...] = ()
     suite: SuiteConfig | None = None
-    data: str = "mini"
+    data: tuple[str, ...] = ("mini",)
     mini: MiniConfig = MiniConfig()
     runs: Path = Path("runs")
     limit: int | None = None
@@ -186,8 +186,8 @@ class ScoreConfig(CommonConfig):
 
     Attributes:
         task: the benchmark the replies belong to
-        predictions: file with the replies, in any of the known layouts
-        data: mini, official (paths.data/TASK), or a folder or file with the annotations
+        predictions: file or folder with the replies, or several: predictions=[a.jsonl,b.jsonl]
+        data: mini, official (paths.data/TASK), or a folder, a file or several files with the annotations
         mini: seed and number of questions of the drawn data, for data=mini
         name: how the replies' model appears in tables; the file's name unless given
         runs: folder that the scored run is kept in
@@ -196,8 +196,8 @@ class ScoreConfig(CommonConfig):
     """
 
     task: str
-    predictions: Path
-    data: str = "official"
+    predictions: tuple[Path, ...]
+    data: tuple[str, ...] = ("official",)
     mini: MiniConfig = MiniConfig()
     name: str | None = None
     runs: Path = Path("runs")
@@ -206,8 +206,9 @@ class ScoreConfig(CommonConfig):
 
     def problems(self) -> Iterator[str]:
         """Yield what is out of range or does not exist."""
-        if not self.predictions.is_file():
-            yield f"predictions={self.predictions}: no such file"
+        for path in self.predictions:
+            if not path.exists():
+                yield f"predictions={path}: no such file or folder"
         if not 0 < self.confidence < 1:
             yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
 

@@ -101,6 +101,11 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
         from harness.commands.dry import shown
 
         return "\n\n".join(shown(preview) for preview in previews)
+    return result_table(results)
+
+
+def result_table(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return a row a finished run: its primary metric with interval, its counts, and where its samples are."""
     levels = " or ".join(sorted({f"{result['confidence'] * 100:g} %" for result in results}))
     head = ["model", "task", "metric", "value", f"{levels} interval", "n", "failed", "unparsed", "samples"]
     return table(head, [list(_cells(result)) for result in results], right=("value", "n", "failed", "unparsed"))
@@ -122,10 +127,10 @@ def _cells(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def number(value: float | None, unit: str | None) -> str:
-    """Write a value for people: percent with one decimal, points with two, nothing as a dash."""
+    """Write a value for people, with two decimals as papers do; nothing as a dash."""
     if value is None or value != value:
         return "–"
-    return f"{value * 100:.1f}" if unit == "percent" else f"{value:.2f}"
+    return f"{value * 100 if unit == 'percent' else value:.2f}"
 
 
 def _checked(config: EvalConfig) -> tuple[tuple[Task, ...], Settings]:

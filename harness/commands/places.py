@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands.rooms import MINI, function
 from harness.config import MiniConfig, PathsConfig
-from harness.errors import DatasetError
+from harness.errors import ConfigError, DatasetError
 from harness.task import Task
 
 
@@ -19,21 +20,30 @@ class Place:
     where: tuple[Path, ...]
 
 
-def place_of(task: Task, data: str, paths: PathsConfig, mini: MiniConfig) -> Place:
+def place_of(task: Task, data: Sequence[str], paths: PathsConfig, mini: MiniConfig) -> Place:
     """Return where a task's data lie; draws the mini version if it is asked for and not there.
 
+    Files that the user names count as official data: their fingerprint tells them apart, wherever they lie. Mini data are known
+    by the marker in their folder.
+
     Raises:
-        ConfigError: there is no mini version of this task.
+        ConfigError: there is no mini version of this task, or nothing is named.
         DatasetError: the named folder or file does not exist.
     """
-    if data == "mini":
+    if tuple(data) == ("mini",):
         root = mini_root(paths, mini)
         (folder,) = function(MINI)(root, [task.name], seed=mini.seed, n=mini.n)
         return Place(name=root.name, where=(folder,))
-    if data == "official":
-        return Place(name="official", where=(_existing(official_folder(task, paths.data), data, task),))
-    path = Path(data)
-    return Place(name=path.name or "data", where=(_existing(path, data, task),))
+    if not data:
+        raise ConfigError("data: names nothing; say mini, official, or a folder or file")
+    named = [official_folder(task, paths.data)] if tuple(data) == ("official",) else [Path(one) for one in data]
+    where = tuple(_existing(path, task) for path in named)
+    is_mini = (where[0] / "mini.json").is_file()
+    return Place(name=_mini_name(where[0].resolve().parent) if is_mini else "official", where=where)
+
+
+def _mini_name(root: Path) -> str:
+    return root.name if root.name.startswith("mini") else "mini"
 
 
 def mini_root(paths: PathsConfig, mini: MiniConfig) -> Path:
@@ -49,12 +59,11 @@ def official_folder(task: Task, data: Path) -> Path:
     return next((data / name for name in families if (data / name).is_dir()), data / task.name)
 
 
-def _existing(path: Path, data: str, task: Task) -> Path:
+def _existing(path: Path, task: Task) -> Path:
     if path.exists():
         return path
     layouts = "; ".join(f"{layout.name}: {', '.join(layout.files)}" for layout in task.layouts)
     raise DatasetError(
-        f"data={data}: {path} does not exist. Put the files of {task.name} there in one of the layouts ({layouts}), "
+        f"data of {task.name}: {path} does not exist. Put its files there in one of the layouts ({layouts}), "
         f"name another place with data=PATH, or use data=mini. They come from {task.card.data}"
     )
-

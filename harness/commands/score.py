@@ -1,25 +1,25 @@
-"""``riddle score``: replies that were made elsewhere become a finished run."""
+"""``riddle score``: replies made elsewhere become a run like any other, without a model and without the media."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.catalog import Catalog
-from harness.commands import eval as evaluation
+from harness.commands.eval import result_table, run_row
 from harness.commands.outcome import Outcome
 from harness.commands.places import place_of
 from harness.config import ScoreConfig
-from harness.replies import score_replies
 
 CONFIG = ScoreConfig
 
-LEFT = ("missing", "extra", "duplicates")
-
 
 def run(config: ScoreConfig) -> Outcome:
-    """Score a file of replies; the result is that of a run, with how the file was read and joined under ``replies``."""
-    (task,) = Catalog(task_dirs=config.task_dirs, plugins=config.plugins).find_tasks([config.task])
+    """Score a file of replies; the result says how it was read and joined."""
+    from harness.replies import score_replies
+
+    task = Catalog(task_dirs=config.task_dirs, plugins=config.plugins).find_task(config.task)
     place = place_of(task, config.data, config.paths, config.mini)
     result = score_replies(
         task,
@@ -30,24 +30,33 @@ def run(config: ScoreConfig) -> Outcome:
         runs=config.runs,
         data_name=place.name,
         confidence=config.confidence,
-        config={"task": config.task, "data": config.data, "predictions": config.predictions, "convention": config.convention},
+        config=dataclasses.asdict(config),
     )
-    return Outcome(({**evaluation.run_row(result), "replies": result.run["replies"]},))
+    return Outcome(({**run_row(result), "replies": dict(result.run["replies"])},))
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return the table of `riddle eval`, the other metrics (not those by group), and how the replies were joined."""
-    return "\n".join([evaluation.show(results), *(line for row in results for line in _account(row))])
+    """Return all metrics of each run, and what became of the replies."""
+    return "\n\n".join(f"{result_table([result])}\n\n{_metrics(result)}\n\n{_account(result)}" for result in results)
 
 
-def _account(row: Mapping[str, Any]) -> list[str]:
-    replies = row["replies"]
-    whole = [metric for metric in row["metrics"] if "/" not in metric["name"] and metric["name"] != row["primary"]]
-    lines = [" · ".join(f"{one['name']} {evaluation.number(one['value'], one['unit'])}" for one in whole)] if whole else []
-    lines += [f"{replies['n']} replies read as {replies['layout']} (field {replies['field']}), joined by {replies['joined_by']}"]
-    for name in LEFT:
-        left = replies[name]
-        if left["n"]:
-            more = ", ..." if left["n"] > len(left["first"]) else ""
-            lines.append(f"{left['n']} {name}: {', '.join(left['first'])}{more}")
-    return lines
+def _metrics(result: Mapping[str, Any]) -> str:
+    from harness.commands.eval import number
+    from harness.commands.tables import table
+
+    rows = [[one["name"], number(one["value"], one["unit"]), str(one["n"])] for one in result["metrics"]]
+    return table(["metric", "value", "n"], rows, right=("value", "n"))
+
+
+def _account(result: Mapping[str, Any]) -> str:
+    replies = result["replies"]
+    lines = [f"{replies['n']} replies read as {replies['layout']} (field {replies['field']}), joined by {replies['joined_by']}"]
+    return "\n".join([*lines, *_left_over(replies)])
+
+
+def _left_over(replies: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("missing", "extra", "duplicates"):
+        found = replies[name]
+        if found["n"]:
+            more = ", ..." if found["n"] > len(found["first"]) else ""
+            yield f"{found['n']} {name}: {', '.join(map(str, found['first']))}{more}"

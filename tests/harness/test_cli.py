@@ -246,6 +246,34 @@ def test_a_report_without_runs_says_how_to_make_one(riddle):
     assert "riddle eval" in err
 
 
+def test_replies_made_elsewhere_are_scored_without_a_model(riddle, place):
+    riddle("data", "mini", "benchmarks=[pope]", "n=6", "root=drawn")
+    lines = [line for file in (place / "drawn/pope").glob("coco_pope_*.json") for line in file.read_text().splitlines()]
+    questions = list(map(json.loads, lines))
+    replies = [{"question_id": f"{n}", "prompt": one["text"], "text": one["label"]} for n, one in enumerate(questions)]
+    (place / "my_model.jsonl").write_text("\n".join(json.dumps(reply) for reply in replies[:-1]))
+    code, out, err = riddle("score", "task=pope", "data=drawn/pope", "predictions=my_model.jsonl", "output=json")
+    assert code == 0, err
+    (row,) = json.loads(out)["results"]
+    assert (row["model"], row["missing"], row["replies"]["missing"]["n"]) == ("my_model", 1, 1)
+    code, out, _ = riddle("score", "task=pope", "data=drawn/pope", "predictions=my_model.jsonl")
+    assert "1 missing: " in out and "mean_f1" in out
+
+
+def test_replies_that_do_not_fit_are_refused_with_what_was_found(riddle, place):
+    riddle("data", "mini", "benchmarks=[pope]", "n=6", "root=drawn")
+    (place / "other.jsonl").write_text('{"colour": "red", "size": 1}\n{"colour": "blue", "size": 2}\n')
+    code, out, err = riddle("score", "task=pope", "data=drawn/pope", "predictions=other.jsonl")
+    assert code == 1 and out == ""
+    assert "ReplyError" in err and "colour" in err
+
+
+def test_data_that_are_not_there_say_what_is_expected(riddle):
+    code, _, err = riddle("eval", "model=constant", "task=pope", "data=official")
+    assert code == 1
+    assert "data/pope does not exist" in err and "coco_pope_random.json" in err
+
+
 def test_data_are_drawn_where_they_are_asked_for(riddle, place):
     code, out, _ = riddle("data", "mini", "benchmarks=[pope]", "n=6", "root=drawn")
     assert code == 0 and out.strip() == "drawn/pope"

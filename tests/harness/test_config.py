@@ -50,7 +50,7 @@ def test_values_out_of_range_are_named_with_their_range(values, message):
 
 
 def test_replies_to_score_must_exist(tmp_path):
-    with pytest.raises(ConfigError, match=r"predictions=.*nowhere.jsonl: no such file"):
+    with pytest.raises(ConfigError, match=r"predictions=.*nowhere.jsonl: no such file or folder"):
         read(ScoreConfig, {"task": "pope", "predictions": str(tmp_path / "nowhere.jsonl")})
 
 
