@@ -42,6 +42,8 @@ class Progress(AbstractContextManager["Progress"]):
 
     def begin(self, phase: str, total: int = 0) -> Self:
         """Start a phase of ``total`` samples (0 if unknown)."""
+        if self.done:
+            self.show(force=True)
         self.phase, self.total = phase, total
         self.done = self.failed = self.unparsed = self.reused = 0
         self.score_sum, self.started = 0.0, self.clock()

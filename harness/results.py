@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.columns import booleans, floats, string_lists, strings
 from harness.errors import ResultError
 from harness.types import Scored
 
@@ -251,22 +252,25 @@ def _schema(scores: Iterable[str], groups: Iterable[str]) -> pyarrow.Schema:
 def _table(batch: Sequence[Scored], schema: pyarrow.Schema) -> pyarrow.Table:
     import pyarrow as pa
 
-    columns: dict[str, list[Any]] = {
-        "sample_id": [row.sample_id for row in batch],
-        "cluster": [row.cluster for row in batch],
-        "reply": [row.reply for row in batch],
-        "prediction": [prediction_text(row.parsed.answer) for row in batch],
-        "reason": [row.parsed.reason for row in batch],
-        "failed": [row.failed for row in batch],
-        "missing": [row.missing for row in batch],
-        "truncated": [row.truncated for row in batch],
-        "references": [list(row.references) for row in batch],
-        "keys": [list(row.keys) for row in batch],
-    }
+    columns = [
+        strings([row.sample_id for row in batch]),
+        strings([row.cluster for row in batch]),
+        strings([row.reply for row in batch]),
+        strings([prediction_text(row.parsed.answer) for row in batch]),
+        strings([row.parsed.reason for row in batch]),
+        strings([row.failed for row in batch]),
+        booleans([row.missing for row in batch]),
+        booleans([row.truncated for row in batch]),
+        string_lists([row.references for row in batch]),
+        string_lists([row.keys for row in batch]),
+    ]
     for name in schema.names[len(columns) :]:
         kind, _, own = name.partition(".")
-        columns[name] = [(row.scores if kind == "score" else row.groups).get(own) for row in batch]
-    return pa.table(columns, schema=schema)
+        if kind == "score":
+            columns.append(floats([row.scores.get(own) for row in batch]))
+        else:
+            columns.append(strings([row.groups.get(own) for row in batch]))
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def prediction_text(answer: object) -> str | None:

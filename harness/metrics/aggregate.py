@@ -17,6 +17,7 @@ Not here: what a sample's score is (``harness.metrics.choice`` and its neighbour
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,29 +101,33 @@ class Rows:
     def read(cls, path: Path) -> Rows:
         """Read a run's ``scores.parquet`` (columns ``score.*``, ``group.*``, ``cluster``, ``reason``, ``failed``, flags)."""
         import numpy as np
-        import pyarrow.compute as compute
         from pyarrow import parquet
 
-        present = parquet.read_schema(path).names
-        fixed = ("sample_id", "cluster", "reason", "failed", "missing", "truncated")
-        wanted = [name for name in present if name in fixed or name.startswith(("score.", "group."))]
-        table = parquet.read_table(path, columns=wanted)
-        own = compute.fill_null(table["cluster"], "")
-        alone = compute.binary_join_element_wise("\0", table["sample_id"], "")
-        codes, names = _encoded(compute.if_else(compute.equal(own, ""), alone, own))
-        groups = {name: _encoded(compute.fill_null(table[name], "")) for name in present if name.startswith("group.")}
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            scores = {name: array("d") for name in names if name.startswith("score.")}
+            groups = {name: _Codes() for name in names if name.startswith("group.")}
+            flags = {name: bytearray() for name in FLAGS}
+            clusters = _Codes()
+            wanted = ["sample_id", "cluster", "reason", *FLAGS[1:], *scores, *groups]
+            for batch in file.iter_batches(batch_size=4096, columns=wanted, use_threads=False):
+                column = {name: batch.column(place).to_pylist() for place, name in enumerate(batch.schema.names)}
+                clusters.add(own or f"\0{sample}" for own, sample in zip(column["cluster"], column["sample_id"], strict=True))
+                for name, values in scores.items():
+                    values.extend(math.nan if x is None else x for x in column[name])
+                for name, codes in groups.items():
+                    codes.add(x or "" for x in column[name])
+                flags["unparsed"].extend(reason is not None for reason in column["reason"])
+                flags["failed"].extend(failed is not None for failed in column["failed"])
+                flags["missing"].extend(map(bool, column["missing"]))
+                flags["truncated"].extend(map(bool, column["truncated"]))
         return cls(
-            position=np.arange(table.num_rows, dtype=np.int64),
-            cluster=codes,
-            cluster_count=len(names),
-            scores={name[6:]: table[name].to_numpy().astype(np.float64) for name in present if name.startswith("score.")},
-            groups={name[6:]: values[places] for name, (places, values) in groups.items()},
-            flags={
-                "unparsed": table["reason"].is_valid().to_numpy(),
-                "failed": table["failed"].is_valid().to_numpy(),
-                "missing": compute.fill_null(table["missing"], False).to_numpy(),
-                "truncated": compute.fill_null(table["truncated"], False).to_numpy(),
-            },
+            position=np.arange(len(clusters.places), dtype=np.int64),
+            cluster=np.array(clusters.places, dtype=np.int64),
+            cluster_count=len(clusters.known),
+            scores={name[6:]: np.array(values, dtype=np.float64) for name, values in scores.items()},
+            groups={name[6:]: codes.strings() for name, codes in groups.items()},
+            flags={name: np.frombuffer(bytes(values), dtype=np.bool_) for name, values in flags.items()},
         )
 
     @classmethod
@@ -147,15 +152,20 @@ class Rows:
         )
 
 
-def _encoded(column: Any) -> tuple[Ints, Strings]:
-    """Turn an arrow column of strings into codes in the order of first appearance, and the strings they stand for.
+class _Codes:
+    """A column of strings as codes in the order of first appearance: 8 bytes a row, however often a string occurs."""
 
-    Rows with equal values then share one Python string, so that a column of 100,000 rows is small.
-    """
-    import numpy as np
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+        self.places = array("q")
 
-    encoded = column.combine_chunks().dictionary_encode()
-    return encoded.indices.to_numpy().astype(np.int64), np.array(encoded.dictionary.to_pylist(), dtype=object)
+    def add(self, values: Iterable[str]) -> None:
+        self.places.extend(self.known.setdefault(value, len(self.known)) for value in values)
+
+    def strings(self) -> Strings:
+        import numpy as np
+
+        return np.array(list(self.known), dtype=object)[np.array(self.places, dtype=np.int64)]
 
 
 def _column(columns: Mapping[str, Any], kind: str, name: str) -> Any:
