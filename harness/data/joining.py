@@ -52,12 +52,16 @@ class Joined:
 
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
-    """One way to find samples: the keys of a reply (best first) and of a sample. ``by_text`` picks among several by question."""
+    """One way to find samples: the keys of a reply (best first) and of a sample.
+
+    ``by_text`` picks among samples of one key by the recorded question; ``dealt`` hands them out in order.
+    """
 
     name: str
     of_reply: Callable[[Reply], Iterable[str]]
     of_sample: Callable[[int, Sample], Iterable[str]]
     by_text: bool = False
+    dealt: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +87,7 @@ def join(samples: Sequence[Sample], prompts: Prompts, file: ReplyFile, aligned_b
     """
     texts = Questions(samples, prompts, file.replies)
     trials = []
-    for rule in _rules(samples, file.replies):
+    for rule in _rules(samples, file.replies, texts):
         trial = _try(rule, samples, file.replies, texts)
         trials.append(trial)
         if _share(trial, samples, file.replies) >= ENOUGH:
@@ -104,51 +108,66 @@ def _share(trial: _Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -
     return max(len(trial.placed) / len(replies), len(found) / len(samples))
 
 
-def _rules(samples: Sequence[Sample], replies: Sequence[Reply]) -> Iterator[_Rule]:
+def _rules(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions) -> Iterator[_Rule]:
+    """The rules from the surest to the weakest."""
     names = dict.fromkeys(name for reply in replies for name in reply.ids)
-    fields = {plain_name(name): name for sample in samples[:1] for name in sample.fields}
     groups = _group_values(samples)
     for name in names:
-        if name == "docid":
-            continue
-
-        def ids(reply: Reply, name: str = name) -> Iterable[str]:
-            return (reply.ids[name],) if name in reply.ids else ()
-
-        def within(reply: Reply, name: str = name) -> Iterable[str]:
-            return [f"{category}/{reply.ids[name]}" for category in reply.categories] if name in reply.ids else ()
-
-        yield _Rule(name=f"{name} = the sample's id", of_reply=ids, of_sample=lambda _, sample: (sample.id,))
-        yield _Rule(
-            name=f"sub-task and {name} = the sample's id",
-            of_reply=lambda reply, within=within: (_known(key, groups) for key in within(reply)),  # type: ignore[misc]
-            of_sample=lambda _, sample: (sample.id,),
-        )
-        if name in fields:
-            own = fields[name]
-            yield _Rule(
-                name=f"{name} = the sample's {own}",
-                of_reply=ids,
-                of_sample=lambda _, sample, own=own: (str(sample.fields.get(own, "")),),  # type: ignore[misc]
-            )
+        if name != "docid":
+            yield from _by_id(name, samples, groups)
     yield _Rule(name="picture and question", of_reply=_pictures, of_sample=_shown, by_text=True)
-    yield _Rule(
-        name="expected answer and question",
-        of_reply=lambda reply: (_canonical(reply.reference),) if reply.reference else (),
-        of_sample=lambda _, sample: map(_canonical, sample.references),
-        by_text=True,
-    )
-    if "docid" in names:
+    yield _Rule(name="expected answer and question", of_reply=_expected, of_sample=_references, by_text=True)
+    asked = all(reply.question for reply in replies)
+    if "docid" in names and asked:
         yield _Rule(
             name="doc_id = the place in the data",
             of_reply=lambda reply: (reply.ids.get("docid", ""),),
             of_sample=lambda number, _: (str(number),),
         )
+    if not asked and all(_is_box(key) for reply in replies for key in _expected(reply)):
+        yield _Rule(name="expected box", of_reply=_expected, of_sample=_references, dealt=True)
     yield _Rule(
         name="question, where no two are the same",
-        of_reply=lambda reply: (folded(reply.question),) if reply.question else (),
-        of_sample=lambda number, sample: (folded(sample.question),),
+        of_reply=texts.asked_by,
+        of_sample=lambda number, _: texts.forms(number),
     )
+    yield _Rule(
+        name="sub-task and question, where no two are the same",
+        of_reply=lambda reply: (f"{_group(one, groups)}/{text}" for one in reply.categories for text in texts.asked_by(reply)),
+        of_sample=lambda number, sample: (f"{one}/{text}" for one in sample.groups.values() for text in texts.forms(number)),
+    )
+
+
+def _by_id(name: str, samples: Sequence[Sample], groups: Sequence[str]) -> Iterator[_Rule]:
+    """The rules for one field of ids: the sample's id, that within a sub-task, and a field of the sample of the same name."""
+
+    def ids(reply: Reply) -> Iterable[str]:
+        return (reply.ids[name],) if name in reply.ids else ()
+
+    def within(reply: Reply) -> Iterable[str]:
+        return (f"{_group(category, groups)}/{one}" for one in ids(reply) for category in reply.categories)
+
+    yield _Rule(name=f"{name} = the sample's id", of_reply=ids, of_sample=lambda _, sample: (sample.id,))
+    yield _Rule(name=f"sub-task and {name} = the sample's id", of_reply=within, of_sample=lambda _, sample: (sample.id,))
+    own = next((field for field in samples[0].fields if plain_name(field) == name), None)
+    if own is not None:
+        yield _Rule(
+            name=f"{name} = the sample's {own}",
+            of_reply=ids,
+            of_sample=lambda _, sample: (str(sample.fields.get(own, "")),),
+        )
+
+
+def _expected(reply: Reply) -> Iterable[str]:
+    return (_canonical(reply.reference),) if reply.reference else ()
+
+
+def _references(_: int, sample: Sample) -> Iterable[str]:
+    return map(_canonical, sample.references)
+
+
+def _is_box(text: str) -> bool:
+    return bool(re.fullmatch(r"-?[\d.]+(,-?[\d.]+){3}", text))
 
 
 def _group_values(samples: Sequence[Sample]) -> tuple[str, ...]:
@@ -161,10 +180,9 @@ def _group_values(samples: Sequence[Sample]) -> tuple[str, ...]:
     return tuple(sorted(values, key=lambda value: (-len(value), value)))
 
 
-def _known(key: str, groups: Sequence[str]) -> str:
-    """Replace the name of a file by the group that it names: ``coco_pope_random_answers/7`` is ``random/7``."""
-    category, _, number = key.rpartition("/")
-    return f"{_named(category, groups) or category}/{number}"
+def _group(category: str, groups: Sequence[str]) -> str:
+    """The group that a category or the name of a file names: ``coco_pope_random_answers`` is ``random``; else the text itself."""
+    return _named(category, groups) or category
 
 
 def _named(text: str, groups: Sequence[str]) -> str:
@@ -209,7 +227,7 @@ def _try(rule: _Rule, samples: Sequence[Sample], replies: Sequence[Reply], texts
     for number, sample in enumerate(samples):
         for key in dict.fromkeys(rule.of_sample(number, sample)):
             places[key].append(number)
-    ambiguous = {key for key, numbers in places.items() if not rule.by_text and len(numbers) > 1 and not texts.same_ask(numbers)}
+    ambiguous = set() if rule.by_text or rule.dealt else {key for key, found in places.items() if not texts.same_ask(found)}
     placed: dict[int, tuple[int, ...]] = {}
     unsure, differing = 0, []
     for position, reply in enumerate(replies):
@@ -226,8 +244,11 @@ def _try(rule: _Rule, samples: Sequence[Sample], replies: Sequence[Reply], texts
         else:
             differing.append((position, places[key][0]))
     objection = ""
-    if unsure > TOLERATED * len(replies):
+    uses = Counter(placed.values())
+    if unsure:
         objection = f"{unsure} replies could each answer several samples"
+    elif rule.dealt and (len(placed) != len(replies) or any(len(found) != uses[found] for found in uses)):
+        objection = "not as many replies as samples for each"
     elif len(differing) > TOLERATED * (len(differing) + len(placed)):
         position, number = differing[0]
         objection = (
@@ -260,21 +281,10 @@ def _in_order(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questi
     blocks: dict[str, list[int]] = defaultdict(list)
     for number, sample in enumerate(samples):
         blocks[sample.groups.get(group, "") if group else ""].append(number)
-    named: dict[str, list[int]] = defaultdict(list)
-    values = sorted(filter(None, blocks), key=lambda value: (-len(value), value))
-    for position, reply in enumerate(replies):
-        named[next(filter(None, (_named(category, values) for category in reply.categories)), "")].append(position)
+    named = _by_name(replies, blocks)
     placed: dict[int, tuple[int, ...]] = {}
     for value, numbers in blocks.items():
-        own = named.get(value) if value else None
-        positions = own or _stretch(named[""], numbers, replies, texts)
-        if (
-            positions is None
-            and len(blocks) > 1
-            and len(named[""]) == len(samples)
-            and not any(reply.question for reply in replies)
-        ):
-            return _Trial(rule=rule, placed={n: (n,) for n in range(len(samples))})
+        positions = (named.get(value) if value else None) or _stretch(named.get("", []), numbers, replies, texts)
         if positions is None or len(positions) != len(numbers):
             found = f"{len(positions)}" if positions is not None else "no stretch of the file with its questions,"
             return _Trial(rule=rule, placed={}, objection=f"{value or 'the file'}: {found} replies for {len(numbers)} samples")
@@ -290,6 +300,20 @@ def _in_order(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questi
             )
         placed.update((position, (number,)) for position, number in pairs)
     return _Trial(rule=rule, placed=placed)
+
+
+def _by_name(replies: Sequence[Reply], blocks: Mapping[str, Sequence[int]]) -> Mapping[str, list[int]]:
+    """The positions of the replies by the block that their category or file names; under ``""`` those that name none.
+
+    One name over more replies than its block has is the name of a model (``random_guess.jsonl``), not of a block.
+    """
+    values = sorted(filter(None, blocks), key=lambda value: (-len(value), value))
+    named: dict[str, list[int]] = defaultdict(list)
+    for position, reply in enumerate(replies):
+        named[next(filter(None, (_named(category, values) for category in reply.categories)), "")].append(position)
+    if any(len(positions) > len(blocks.get(value, ())) for value, positions in named.items() if value) and len(named) == 1:
+        return {"": list(range(len(replies)))}
+    return named
 
 
 def _stretch(positions: Sequence[int], numbers: Sequence[int], replies: Sequence[Reply], texts: Questions) -> list[int] | None:

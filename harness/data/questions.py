@@ -8,7 +8,7 @@ texts of the same side share at their ends.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from harness.data.replies import Reply
@@ -53,6 +53,17 @@ class Questions:
         if number not in self._folded:
             self._folded[number] = (self._questions[number], *map(folded, self._prompts(self._samples[number])))
         return self._folded[number]
+
+    def forms(self, number: int) -> Iterator[str]:
+        """All forms of a sample's question, and its core."""
+        yield from dict.fromkeys(self.texts(number))
+        yield f"\0{self._core(self._questions[number])}"
+
+    def asked_by(self, reply: Reply) -> Iterator[str]:
+        """The recorded question, and its core; nothing if none is recorded."""
+        if reply.question:
+            yield folded(reply.question)
+            yield f"\0{self._reply_core(folded(reply.question))}"
 
     def exact(self, reply: Reply, number: int) -> bool:
         """Whether the reply records the question, apart from instructions, word for word."""

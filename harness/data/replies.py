@@ -209,11 +209,18 @@ def _from_lmms_eval(found: Found, fields: Mapping[str, Any], path: Path) -> Repl
     doc = fields.get("doc")
     own = {plain_name(str(name)): one for name, one in doc.items()} if isinstance(doc, dict) else {}
     text = as_text(fields["resps"] if fields.get("resps") else fields.get("filteredresps"))
-    asked = as_text(fields.get("arguments") or fields.get("input"))
+    asked = _first_text(fields.get("arguments") or fields.get("input"))
     merged = {**({"prompt": asked} if asked else {}), **own, "docid": fields["docid"]}
     if "target" in fields and not own.keys() & set(REFERENCE_FIELDS):
         merged["target"] = fields["target"]
     return _from_fields(found, merged, "", text, path)
+
+
+def _first_text(value: Any) -> str:
+    """The first text in nested lists and objects: the prompt among lmms-eval's arguments."""
+    while isinstance(value, list | dict) and value:
+        value = value[0] if isinstance(value, list) else next(iter(value.values()))
+    return value if isinstance(value, str) else ""
 
 
 def _id(value: Any) -> str | None:
