@@ -271,6 +271,7 @@ def _delimited(path: Path) -> Iterator[tuple[Row, Callable[[str], TsvCell | list
         header = next(reader, None)
         if not header:
             raise DatasetError(f"{path}: empty file, a header line was expected")
+        lines.take()
         try:
             for values in reader:
                 raw, start, number = lines.take()

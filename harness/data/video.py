@@ -42,8 +42,10 @@ def read_frames(source: MediaSource, plan: FramePlan) -> list[Picture]:
     """
     with _opened(source) as container:
         index = _index(container, source)
-        wanted = frame_numbers(plan, index.seconds())
-        pictures = {number: picture for number, picture in _decoded(container, index, sorted(set(wanted)), source)}
+    wanted = frame_numbers(plan, index.seconds())
+    with _opened(source) as container:  # anew: a bare stream cannot go back
+        decode = _decoded_by_seeking if index.exact else _decoded_in_order
+        pictures = dict(decode(container, index, sorted(set(wanted)), source))
     return [pictures[number] for number in wanted]
 
 
@@ -135,12 +137,11 @@ def _check_length(container: Any, stream: Any, ticks: int, source: MediaSource) 
         raise MediaError(f"{source.label}: cut short, {found:.1f} of {promised:.1f} seconds are there")
 
 
-def _decoded(container: Any, index: _Index, wanted: Sequence[int], source: MediaSource) -> Iterator[tuple[int, Picture]]:
+def _decoded_by_seeking(
+    container: Any, index: _Index, wanted: Sequence[int], source: MediaSource
+) -> Iterator[tuple[int, Picture]]:
     """Yield the wanted frames, which are sorted, with their numbers."""
     stream = container.streams.video[0]
-    if not index.exact:
-        yield from _decoded_in_order(container, wanted, source, len(index.ticks))
-        return
     at = -math.inf
     frames: Iterator[Any] = iter(())
     for number in wanted:
@@ -157,16 +158,12 @@ def _decoded(container: Any, index: _Index, wanted: Sequence[int], source: Media
             raise MediaError(f"{source.label}: damaged or cut short, frame {number} of {len(index.ticks)} cannot be decoded")
 
 
-def _decoded_in_order(container: Any, wanted: Sequence[int], source: MediaSource, total: int) -> Iterator[tuple[int, Picture]]:
-    """For clips whose packets lack times: decode from the start and count."""
-    container.seek(0)
-    remaining = iter(wanted)
-    number = next(remaining, None)
-    for position, frame in enumerate(container.decode(container.streams.video[0])):
-        if position == number:
-            yield position, frame.to_image()
-            number = next(remaining, None)
-            if number is None:
+def _decoded_in_order(container: Any, index: _Index, wanted: Sequence[int], source: MediaSource) -> Iterator[tuple[int, Picture]]:
+    """The same for clips whose packets lack times: decode from the start and count."""
+    left = list(reversed(wanted))
+    for number, frame in enumerate(container.decode(container.streams.video[0])):
+        if number == left[-1]:
+            yield left.pop(), frame.to_image()
+            if not left:
                 return
-    if number is not None:
-        raise MediaError(f"{source.label}: damaged or cut short, frame {number} of {total} cannot be decoded")
+    raise MediaError(f"{source.label}: damaged or cut short, frame {left[-1]} of {len(index.ticks)} cannot be decoded")
