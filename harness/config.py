@@ -122,7 +122,7 @@ class EvalConfig(CommonConfig):
     """Ask a model the questions of one or more benchmarks, and score its replies.
 
     Attributes:
-        model: which model, a name from `riddle ls models`; model.KEY=VALUE changes one of its settings
+        model: which model (required), a name from `riddle ls models`; model.KEY=VALUE changes one of its settings
         task: benchmarks from `riddle ls tasks`: task=pope or task=[pope,mme]
         suite: a named list of benchmarks from `riddle ls suites`, instead of task
         data: mini (drawn when missing), official (paths.data/TASK), or a folder, a file or several files
@@ -142,7 +142,7 @@ class EvalConfig(CommonConfig):
         confidence: of the intervals
     """
 
-    model: Mapping[str, Any]
+    model: Mapping[str, Any] = field(default_factory=dict)
     task: tuple[str, ...] = ()
     suite: SuiteConfig | None = None
     data: tuple[str, ...] = ("mini",)
@@ -168,6 +168,8 @@ class EvalConfig(CommonConfig):
 
     def problems(self) -> Iterator[str]:
         """Yield what is missing, out of range or contradictory."""
+        if not self.model:
+            yield "model: missing; say model=NAME (see riddle ls models)"
         if not self.benchmarks:
             yield "task: missing; say task=NAME (see riddle ls tasks) or suite=NAME (see riddle ls suites)"
         if self.task and self.suite:
@@ -218,10 +220,15 @@ class TrainConfig(CommonConfig):
     """Train a variant of the model.
 
     Attributes:
-        train: which training, a file of conf/train (model=NAME says the same); train.KEY=VALUE changes one of its settings
+        train: which training (required), a file of conf/train; model=NAME says the same; train.KEY=VALUE changes a setting
     """
 
-    train: Mapping[str, Any]
+    train: Mapping[str, Any] = field(default_factory=dict)
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is missing."""
+        if not self.train:
+            yield "model: missing; say model=nano or another name of conf/train"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,5 +279,5 @@ class BenchConfig(CommonConfig):
         options: settings of that measurement, such as items=500
     """
 
-    bench: str
+    bench: Literal["startup", "engine", "generate", "scoring"]
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -147,9 +147,11 @@ def _name(hint: Any) -> str:
 
 
 def _example(hint: Any) -> str:
-    options = typing.get_args(hint)
-    if typing.get_origin(hint) is Literal:
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
         return "|".join(map(str, options))
+    if origin is tuple:
+        return _example(options[0])
     return {int: "N", float: "X", Path: "PATH"}.get(hint, "NAME")
 
 

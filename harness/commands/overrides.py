@@ -47,13 +47,17 @@ def prepare(verb: str, words: Sequence[str]) -> Prepared:
     catalog = Catalog(plugins=plugins, conf_dirs=tuple(sources))
     settings = [*_named(verb, settings)]
     elsewhere = "hydra.searchpath" in plain or bool({"--config-path", "-cp"} & set(flags))
-    problems = [*_flag_problems(flags), *(problem for word in settings for problem in _problems(word, catalog, not elsewhere))]
+    multirun = bool({"-m", "--multirun"} & set(flags))
+    problems = list(_flag_problems(flags))
+    for word in settings:
+        found = list(_problems(word, catalog, not elsewhere)) or ([] if multirun else list(_sweep_problems(word, catalog)))
+        problems += [_renamed(problem, verb) for problem in found]
     if problems:
         raise ConfigError("\n".join(problems))
     prepared = [*flags, *[_loosened(word, verb, catalog) for word in settings], *_searchpath(plugins)]
     return Prepared(
         words=tuple(prepared),
-        multirun=bool({"-m", "--multirun"} & set(flags)),
+        multirun=multirun,
         json=plain.get("output") == "json",
         debug=plain.get("debug", "").lower() == "true",
     )
@@ -110,9 +114,28 @@ def _problems(word: str, catalog: Catalog, check_choices: bool) -> Iterator[str]
     group = key.lstrip("+").partition("@")[0]
     if check_choices and catalog.has_group(group) and not group.startswith("hydra"):
         known = catalog.choices(group)
+        if not value or value.startswith("["):
+            listed = "" if value else f"; known: {', '.join(known)}"
+            yield f"{group}={value}: takes one name{listed}; several are a sweep: -m {group}=a,b"
+            return
         for choice in _choices(value):
             if choice not in known and choice != "null":
                 yield f"{group}={choice}: {unknown(group, choice, known)}"
+
+
+def _sweep_problems(word: str, catalog: Catalog) -> Iterator[str]:
+    """Name a value with commas outside of a sweep, which Hydra would only call ambiguous."""
+    key, _, value = word.lstrip("+").partition("=")
+    if "," in value and not re.search(r"[\[\](){}'\"]", value):
+        together = "" if catalog.has_group(key) else f"; as one list: {key}=[{value}]"
+        yield f"{key}={value}: several values are a sweep, one job each: add -m{together}"
+
+
+def _renamed(problem: str, verb: str) -> str:
+    """Let a problem speak of the name that the user typed, where a verb has another name for a group."""
+    for typed, group in VERBS[verb].groups.items():
+        problem = problem.replace(f"{group}=", f"{typed}=").replace(f"unknown {group} ", f"unknown {typed} ")
+    return problem
 
 
 def _meant(word: str, catalog: Catalog) -> str:

@@ -110,7 +110,10 @@ def test_wrong_names_of_models_tasks_and_arguments_are_named_at_once(riddle):
         (["--limit", "20"], "settings are written without dashes: limit=VALUE"),
         (["--task=pope"], "settings are written without dashes: task=pope"),
         ([], "model: missing"),
-        (["model=oracle", "task=pope,mme"], "pope,mme"),
+        (["model=oracle", "task=pope,mme"], "add -m; as one list: task=[pope,mme]"),
+        (["model=oracle,chance", "task=pope"], "model=oracle,chance: several values are a sweep, one job each: add -m\n"),
+        (["model=[oracle,chance]", "task=pope"], "model=[oracle,chance]: takes one name"),
+        (["model=", "task=pope"], "model=: takes one name; known: chance, "),
         (["model=oracle", "task=(("], "task=(("),
     ],
 )
@@ -282,7 +285,7 @@ def test_data_are_drawn_where_they_are_asked_for(riddle, place):
 
 def test_a_bench_that_is_none_gets_the_nearest(riddle):
     code, _, err = riddle("bench", "startpu")
-    assert code == 2 and "unknown bench 'startpu' (did you mean 'startup'?)" in err
+    assert code == 2 and "bench=startpu: must be one of startup, engine, generate, scoring (did you mean 'startup'?)" in err
     code, _, err = riddle("bench", "startup", "repeat=1")
     assert code == 2 and "startup.repeat: unknown setting (did you mean 'repeats'?)" in err
 
@@ -291,6 +294,7 @@ def test_training_settings_are_checked_before_anything_is_trained(riddle, place)
     code, _, err = riddle("train", "model=nano", "train.budgets=1", "train.batch=x")
     assert code == 2, err
     assert "train.budgets: unknown setting" in err
+    assert "model=nan: unknown model 'nan'" in riddle("train", "model=nan")[2]
     assert "train.batch='x': expected a whole number" in err
     assert not (place / "runs").exists()
 
