@@ -53,3 +53,11 @@ class LoglikelihoodModel(Model, Protocol):
     def loglikelihood(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield responses whose ``logprobs`` hold the summed log-probability (nats) of each of the request's choices."""
         ...
+
+
+class CountingModel(Model, Protocol):
+    """A model that can say beforehand how long a prompt is; ``dry=true`` then shows what a run would cost."""
+
+    def prompt_tokens(self, request: Request) -> int:
+        """Return the tokens of the prompt, pictures included, as the model would see it."""
+        ...

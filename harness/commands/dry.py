@@ -1,6 +1,6 @@
 """``riddle eval dry=true``: what would be asked, word for word, and what a run would cost. No model is asked.
 
-Tokens are counted by the model itself where it can (a method ``prompt_tokens(request)``); for the whole benchmark they are the
+Tokens are counted by the model itself where it can (`harness.model.CountingModel`); for the whole benchmark they are the
 mean of the first samples times the number of requests, and said to be an estimate.
 """
 

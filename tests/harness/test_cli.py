@@ -1,4 +1,5 @@
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 from harness.cli import main
 from harness.commands import VERBS
+from harness.commands.composed import _Job
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,6 +178,12 @@ def test_a_crash_of_one_job_leaves_the_results_of_the_others(riddle, capsys):
     document = json.loads(capsys.readouterr().out)
     assert (document["ok"], document["exit"], len(document["results"])) == (False, 1, 1)
     assert {error["kind"] for error in document["errors"]} == {"Crash", "JobLost"}
+
+
+def test_jobs_can_be_sent_to_other_processes():
+    """Launchers such as joblib and submitit pickle what Hydra calls for each job."""
+    sent = pickle.loads(pickle.dumps(_Job("eval", [])))
+    assert (sent.verb, sent.__name__) == ("eval", "riddle_eval")
 
 
 def test_one_benchmark_that_fails_keeps_no_other_from_being_run(riddle, place):
