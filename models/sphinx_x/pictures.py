@@ -1,13 +1,13 @@
 """Pictures of a stream of requests: decoded and tiled ahead in threads, encoded once each, in windows.
 
-Not here: prompts and generation. Requests of one group show the same pictures, so only the first of them is opened; what the
-previous window encoded is kept for the next one, because a group may straddle the two. One unreadable picture fails the
-requests that show it and nothing else.
+Not here: prompts and generation. Requests of one group show the same pictures, so only the first of them is opened; what was
+encoded is kept for later windows as long as it fits in memory, because some benchmarks come back to their pictures (the
+rotated options of MMBench). One unreadable picture fails the requests that show it and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ Visual = Mapping[str, Tensor | Failure]
 """Group -> the visual positions [n, width] of its pictures, or why there are none."""
 
 VISUAL_BYTES = 512 * 2**20
-"""Memory that the encoded pictures of one window may take."""
+"""Memory that encoded pictures may take: a window's own at most half of it, the rest is kept for windows to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class Pictures:
         """Cut the stream into windows of at most ``size`` requests, each with what its pictures became."""
         visual: dict[str, Tensor | Failure] = {}
         opened: list[_Opened] = []
-        feed = _first_of_each_group(windows(requests, size, max(1, VISUAL_BYTES // _bytes_a_picture(self._model.variant))))
+        most = max(2, VISUAL_BYTES // _bytes_a_picture(self._model.variant))
+        feed = _with_new_pictures(windows(requests, size, most // 2), visual)
         for item in ahead(feed, self._open, workers=self._threads, window=max(2 * self._threads, self._batch)):
             if isinstance(item, _Opened):
                 opened.append(item)
@@ -61,9 +62,14 @@ class Pictures:
                 visual |= self._encode(opened)
                 opened = []
             if isinstance(item, list):
+                groups = {group_of(request): request for request in item if group_of(request)}
+                # a group that was thought to be kept may have been dropped while the feed ran ahead
+                lost = [self._opened(request) for group, request in groups.items() if group not in visual]
+                visual |= self._encode(lost)
                 yield item, visual
-                needed = {group_of(request) for request in item}
-                visual = {group: shown for group, shown in visual.items() if group in needed}
+                if len(visual) > most // 2:
+                    for group in visual.keys() - groups.keys():
+                        del visual[group]
 
     def positions(self, request: Request) -> int:
         """Positions that the pictures of a request take in its prompt. Raises `MediaError` if one cannot be read."""
@@ -75,13 +81,15 @@ class Pictures:
         )
 
     def _open(self, item: Request | list[Request]) -> _Opened | list[Request]:
-        """Decode and tile the pictures of a request, in a worker thread; a finished window passes through."""
-        if isinstance(item, list):
-            return item
+        """What a worker thread does: open the pictures of a request; a finished window passes through."""
+        return item if isinstance(item, list) else self._opened(item)
+
+    def _opened(self, request: Request) -> _Opened:
+        """Decode and tile the pictures of a request."""
         try:
-            return _Opened(group_of(item), views_of_prompt(list(_decoded(item)), self._model.variant))
+            return _Opened(group_of(request), views_of_prompt(list(_decoded(request)), self._model.variant))
         except MediaError as error:
-            return _Opened(group_of(item), Failure(kind="media", message=str(error)))
+            return _Opened(group_of(request), Failure(kind="media", message=str(error)))
 
     @torch.inference_mode()
     def _encode(self, opened: Sequence[_Opened]) -> dict[str, Tensor | Failure]:
@@ -100,17 +108,16 @@ class Pictures:
         return found
 
 
-def _first_of_each_group(cut: Iterable[list[Request]]) -> Iterator[Request | list[Request]]:
-    """Before each window, one request for every group of pictures that neither it nor the window before has shown."""
-    previous: set[str] = set()
+def _with_new_pictures(cut: Iterable[list[Request]], known: Container[str]) -> Iterator[Request | list[Request]]:
+    """Before each window, one request for every group of pictures that is neither known yet nor on its way."""
+    coming: set[str] = set()
     for window in cut:
-        groups: set[str] = set()
+        coming = {group for group in coming if group not in known}
         for request in window:
             group = group_of(request)
-            if group and group not in groups and group not in previous:
+            if group and group not in coming and group not in known:
+                coming.add(group)
                 yield request
-            groups.add(group)
-        previous = groups
         yield window
 
 

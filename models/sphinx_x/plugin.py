@@ -43,7 +43,7 @@ class SphinxXModel:
         active_experts: int | None = None,
         max_batch: int = 64,
         batch_tokens: int = 16384,
-        window: int = 256,
+        window: int = 1024,
         threads: int = 2,
         long_prompts: Literal["fail", "cut"] = "fail",
     ) -> None:

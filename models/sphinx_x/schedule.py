@@ -106,7 +106,7 @@ def common_prefix(prompts: Sequence[Prompt]) -> int:
 
 
 def plan(prompts: Sequence[Prompt], max_rows: int, max_tokens: int) -> list[list[Group]]:
-    """Batches of at most ``max_rows`` prompts (empty slots counted) and ``max_tokens`` positions, one group at least.
+    """Batches of at most ``max_rows`` prompts (empty slots counted) and ``max_tokens`` positions of prompts, one group at least.
 
     Groups are sorted by the length of their prefix, then by how long replies may get and how many prompts they have, so that
     little is padding.
@@ -128,7 +128,7 @@ def _fill(groups: Sequence[Group], max_rows: int, max_tokens: int) -> Iterator[l
     batch: list[Group] = []
     tokens = slots = 0
     for group in groups:
-        needed = group.prefix + len(group.prompts) * (group.suffix + group.room)
+        needed = group.prefix + len(group.prompts) * group.suffix
         width = max(slots, len(group.prompts))
         if batch and (width * (len(batch) + 1) > max_rows or tokens + needed > max_tokens):
             yield batch

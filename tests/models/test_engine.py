@@ -291,7 +291,7 @@ def test_a_plan_holds_every_prompt_once_within_its_bounds(given_prompts: list[Pr
     assert sorted(planned) == list(range(len(given_prompts)))
     for batch in batches:
         assert len(batch) * max(len(group.prompts) for group in batch) <= rows
-        used = sum(group.prefix + len(group.prompts) * (group.suffix + group.room) for group in batch)
+        used = sum(group.prefix + len(group.prompts) * group.suffix for group in batch)
         assert used <= tokens or len(batch) == 1
         for group in batch:
             shared = {prompt.ids[: group.shared] for prompt in group.prompts}

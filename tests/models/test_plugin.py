@@ -107,6 +107,13 @@ def test_tokens_are_counted_as_the_responses_report_them(folder: Path) -> None:
 
 def test_the_bench_compares_equal_replies(folder: Path) -> None:
     rows = {row["name"]: row for row in bench_generate(4, weights=str(folder), tasks=("pope", "docvqa"))}
-    for name in ("generate, batch 1", "generate, batch 16", "generate, batch 32", "generate, batch 64", "engine"):
-        assert rows[name]["replies_equal"] == rows[name]["n"] == 8
+    for name in (
+        "transformers, one by one",
+        "generate, batch 1",
+        "generate, batch 16",
+        "generate, batch 32",
+        "generate, batch 64",
+        "engine",
+    ):
+        assert rows[name]["replies_equal"] == rows[name]["n"] > 4
         assert rows[name]["cpu_s"] > 0
