@@ -249,7 +249,7 @@ MICRO = _small(
     widths=(8, 8, 16),
     depths=(1, 1, 1),
     vit=(16, 1, 2),
-    backbone=Backbone(vocab=300, width=32, layers=2, heads=2, kv_heads=1, ffn=64, max_positions=512),
+    backbone=Backbone(vocab=512, width=32, layers=2, heads=2, kv_heads=1, ffn=64, max_positions=512),
 )
 """For tests: random weights, built in milliseconds."""
 

@@ -154,7 +154,8 @@ def arithmetic(chart: Chart, rng: random.Random) -> Turn:
 def bar_yes_no(chart: Chart, rng: random.Random) -> Turn:
     """Whether one bar is higher than another, or has a value."""
     one, two = rng.sample(chart.bars, 2)
-    return yes_no("bar_yes_no", ask("bar_yes_no", rng, one.name, two.name), one.value > two.value, rng, f"{one.value} {two.value}")
+    question = ask("bar_yes_no", rng, one.name, two.name)
+    return yes_no("bar_yes_no", question, one.value > two.value, rng, f"{one.value} {two.value}")
 
 
 def chart_choice(chart: Chart, rng: random.Random) -> Turn:

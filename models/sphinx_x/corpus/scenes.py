@@ -76,7 +76,7 @@ def describe(thing: Thing, things: Sequence[Thing], rng: random.Random, avoid: s
         (("shape",), thing.shape),
         (("colour",), f"{thing.colour} " + rng.choice(("object", "shape", "thing", "one", "item"))),
         (("colour", "shape"), _pair(thing)),
-        (("colour", "shape"), rng.choice((_pair(thing), f"{thing.shape} in {thing.colour}", f"{thing.shape} that is {thing.colour}"))),
+        (("colour", "shape"), f"{thing.shape} {rng.choice(('in', 'that is', 'coloured'))} {thing.colour}"),
         (("size", "shape"), f"{thing.size} {thing.shape}"),
         (("size", "colour", "shape"), _full(thing)),
         (("size", "colour"), f"{thing.size} {thing.colour} one"),
@@ -153,7 +153,8 @@ def _extreme(thing: Thing, scene: Scene, rng: random.Random) -> str:
         return ""
     side, noun = rng.choice(sides), _pair(thing) if coloured else thing.shape
     at = "on" if side in ("left", "right") else "at"
-    return rng.choice((f"{noun} {at} the {side}", f"{side} {noun}", f"{noun} at the {side} of the picture", f"{noun} on the {side} side"))
+    forms = ("{1} {2} the {0}", "{0} {1}", "{1} at the {0} of the picture", "{1} on the {0} side")
+    return rng.choice(forms).format(side, noun, at)
 
 
 def _beside(thing: Thing, scene: Scene, rng: random.Random) -> str:
@@ -397,7 +398,8 @@ def motion_yes_no(clip: Clip, rng: random.Random) -> Turn:
     """Whether the movement goes in the named direction."""
     told = clip.direction if rng.random() < 0.5 else rng.choice([name for name in _MOTIONS if name != clip.direction])
     words = rng.choice(_MOTIONS[told][:2])
-    return yes_no("motion_yes_no", ask("motion_yes_no", rng, _mover(clip, rng), words), told == clip.direction, rng, clip.direction)
+    question = ask("motion_yes_no", rng, _mover(clip, rng), words)
+    return yes_no("motion_yes_no", question, told == clip.direction, rng, clip.direction)
 
 
 def moving(clip: Clip, rng: random.Random) -> Turn:
@@ -409,7 +411,8 @@ def moving_choice(clip: Clip, rng: random.Random) -> Turn:
     """What it is that moves, with options, standing things among them."""
     names = [_pair(other) for other in clip.others]
     pool = [f"{colour} {shape}" for shape in SHAPES for colour in _COLOURS if not is_held_out(shape, colour)]
-    return choice("choice_moving", ask("moving", rng), _pair(clip.thing), list(dict.fromkeys([*names, *rng.sample(pool, 3)]))[:3], rng)
+    wrong = [name for name in dict.fromkeys([*names, *rng.sample(pool, 4)]) if name != _pair(clip.thing)]
+    return choice("choice_moving", ask("moving", rng), _pair(clip.thing), wrong[:3], rng)
 
 
 def moving_attribute(clip: Clip, rng: random.Random) -> Turn:

@@ -247,7 +247,11 @@ TRAIN_TEMPLATES: Mapping[str, tuple[str, ...]] = {
         "Subtract: what is {} minus {}?",
         "What is the difference of bars {} and {}?",
     ),
-    "bar_yes_no": ("Is bar {0} higher than bar {1}?", "Does {0} have a larger value than {1}?", "Is the value of {0} above that of {1}?"),
+    "bar_yes_no": (
+        "Is bar {0} higher than bar {1}?",
+        "Does {0} have a larger value than {1}?",
+        "Is the value of {0} above that of {1}?",
+    ),
     "read_table": ("Read the table.", "Give all rows of the table."),
     "cell": (
         "Which value is in column {1} and row {0}?",

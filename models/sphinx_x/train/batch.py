@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from harness.world import Clip, World
 from models.sphinx_x.corpus.mini import Mixture, converse, draw_training_world, pick_kind
@@ -86,15 +87,14 @@ def frames_of(world: World, variant: Variant) -> list[np.ndarray]:
 
 
 def squares(frames: Sequence[np.ndarray], variant: Variant) -> Tensor:
-    """Normalised pictures in the top left corner of a zero square: [n, 3, image_size, image_size]."""
-    size = variant.image_size
-    padded = torch.zeros(len(frames), 3, size, size)
-    for index, frame in enumerate(frames):
-        height, width = frame.shape[:2]
-        if max(height, width) != size:
-            raise ValueError(f"training pictures must have a longer side of {size} px, got {width}x{height}")
-        padded[index, :, :height, :width] = normalise(torch.from_numpy(frame.copy()).permute(2, 0, 1), variant)
-    return padded
+    """Normalised pictures of one size in the top left corner of a zero square: [n, 3, image_size, image_size]."""
+    height, width = frames[0].shape[:2]
+    side, size = max(height, width), variant.image_size
+    padded = torch.zeros(len(frames), 3, side, side)
+    padded[:, :, :height, :width] = normalise(torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2), variant)
+    if side == size:
+        return padded
+    return interpolate(padded, size=(size, size), mode="bicubic", align_corners=False, antialias=True)
 
 
 @lru_cache(maxsize=200_000)

@@ -37,6 +37,8 @@ class TrainConfig:
         loss_blur: width, in hundredths, of the soft target around a coordinate.
         threads: compute threads. ``precision`` is ``bf16`` (autocast) or ``fp32``.
         evaluate_s, save_s: core-seconds between held-out losses and between checkpoints.
+        steps: schedules follow this number of steps instead of core-seconds, so that a run repeats exactly; 0 for time.
+        stop_after: leave each phase after this step, as a kill would; 0 goes to the end.
     """
 
     variant: str = "nano"
@@ -60,7 +62,8 @@ class TrainConfig:
     precision: str = "bf16"
     evaluate_s: float = 300.0
     save_s: float = 120.0
-    max_steps: int = 0
+    steps: int = 0
+    stop_after: int = 0
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
 
     def __post_init__(self) -> None:

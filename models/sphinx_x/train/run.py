@@ -118,16 +118,17 @@ class _Run:
             self._enter_talk()
             return
         saved = self.progress.spent
-        while self.progress.spent < config.budget_s and not self._stopped():
+        while self._share(config.budget_s) < 1 and not self._stopped():
             pictures = draw_pictures(self.progress.step, self.config.seed + 7, EARLY, config.batch, 1)
             batch = collate(pictures, self.variant, self.tokenizer, 1)
             keep = {size: views[batch.labelled] for size, views in batch.views.items()}
             loss, scores = see(self.training, keep, batch.dense, self.bf16)
-            norm = self._descend(loss, config.lr * _shape(self.progress.spent / config.budget_s, self.config.warmup))
+            norm = self._descend(loss, config.lr * _shape(self._share(config.budget_s), self.config.warmup))
             self._tick()
             self.progress.step += 1
             if self.progress.step % _LOG_EVERY == 0:
-                log.info("see %d %.0fs loss %.3f grad %.2f %s", self.progress.step, self.progress.spent, float(loss.detach()), norm, scores)
+                told = {"step": self.progress.step, "spent_s": round(self.progress.spent), "loss": round(float(loss.detach()), 3)}
+                log.info("see %s grad %.2f %s", told, norm, scores)
             if self.progress.spent - saved > self.config.save_s:
                 saved = self.progress.spent
                 self._save()
@@ -144,11 +145,15 @@ class _Run:
         self._save()
 
     def _stopped(self) -> bool:
-        return bool(self.config.max_steps) and self.progress.step >= self.config.max_steps
+        return bool(self.config.stop_after) and self.progress.step >= self.config.stop_after
+
+    def _share(self, budget_s: float) -> float:
+        """How much of the phase's budget is used, 1 at its end."""
+        return self.progress.step / self.config.steps if self.config.steps else self.progress.spent / budget_s
 
     def mixture(self) -> Mixture:
         """What is asked at this moment."""
-        share, turn = self.progress.spent / self.config.budget_s, self.config.early
+        share, turn = self._share(self.config.budget_s), self.config.early
         return blend(EARLY, LATE, (share - turn / 3) / (turn * 2 / 3) if turn > 0 else 1.0)
 
     def _batch(self, step: int, seed: int, mixture: Mixture) -> Batch:
@@ -160,8 +165,7 @@ class _Run:
         config, progress = self.config, self.progress
         saved = evaluated = progress.spent
         losses: list[float] = []
-        while progress.spent < config.budget_s and not self._stopped():
-            share = progress.spent / config.budget_s
+        while (share := self._share(config.budget_s)) < 1 and not self._stopped():
             batch = self._batch(progress.step, config.seed, self.mixture())
             dense = config.dense * max(0.1, 1 - share * 1.5)
             result = forward(self.training, batch, self.coordinates, dense, self.bf16)
@@ -198,7 +202,8 @@ class _Run:
         with torch.no_grad():
             for step in range(_HELD_OUT_BATCHES):
                 batch = self._batch(step, self.config.seed + _HELD_OUT_SEED, LATE)
-                for family, values in by_family(batch.families, forward(self.training, batch, self.coordinates, 0.0, self.bf16)).items():
+                result = forward(self.training, batch, self.coordinates, 0.0, self.bf16)
+                for family, values in by_family(batch.families, result).items():
                     found[family] += values
         for family, values in sorted(found.items()):
             loss, exact = (sum(v[i] for v in values) / len(values) for i in (0, 1))

@@ -56,6 +56,5 @@ def load_state(folder: Path, training: TrainingModel, optimizer: torch.optim.Opt
         raise ConfigError(f"{path}: holds variant {state['variant']}, not {variant}; choose another train.folder")
     training.load_state_dict(state["model"])
     phase, step, spent, total = state["progress"]
-    if phase == "talk":
-        optimizer.load_state_dict(state["optimizer"])
+    optimizer.load_state_dict(state["optimizer"])
     return Progress(phase, step, spent, total)

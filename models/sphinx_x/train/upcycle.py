@@ -15,6 +15,7 @@ from torch import Tensor
 from models.sphinx_x import checkpoint
 from models.sphinx_x.model import SphinxX
 
+_LAYERS = "language_model.model.layers."
 _NOISE = 0.05
 """Standard deviation of the disturbance, as a share of the weights' own."""
 
@@ -31,9 +32,9 @@ def initialise(model: SphinxX, folder: Path, seed: int) -> None:
 def _upcycle(model: SphinxX, weights: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
     experts = model.variant.backbone.experts
     own = model.state_dict()
-    found = {name: value for name, value in weights.items() if ".mlp." not in name}
+    found = {name: value for name, value in weights.items() if not (name.startswith(_LAYERS) and ".mlp." in name)}
     for layer in range(model.variant.backbone.layers):
-        stem = f"language_model.model.layers.{layer}.mlp"
+        stem = f"{_LAYERS}{layer}.mlp"
         gate, up, down = (weights[f"{stem}.{part}_proj.weight"] for part in ("gate", "up", "down"))
         found[f"{stem}.experts.gate_up_proj"] = _copies(torch.cat([gate, up]), experts, generator)
         found[f"{stem}.experts.down_proj"] = _copies(down, experts, generator)

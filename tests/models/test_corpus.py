@@ -1,0 +1,147 @@
+"""Training conversations: true, parseable by the official rules, and apart from everything evaluation shows or says."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from harness.parsers.choice import letter_among
+from harness.world import COLOURS, KINDS, SHAPES, Scene, World, is_held_out
+from models.sphinx_x.corpus.mini import EARLY, FAMILIES, LATE, Mixture, blend, converse, draw_training_world, is_closed
+from models.sphinx_x.corpus.templates import ONE, REFERENCES, TRAIN_TEMPLATES
+from models.sphinx_x.corpus.turns import BOX, HINT_LETTER, PHRASES, Turn, choice, fractions
+from tasks.mini.wordings import EVAL_TEMPLATES
+
+EVEN = Mixture(kinds={kind: 1.0 for kind in KINDS}, families={})
+
+
+def told(count: int, seed: int = 5) -> Iterator[tuple[World, Turn]]:
+    rng = random.Random(seed)
+    for number in range(count):
+        world = draw_training_world(KINDS[number % len(KINDS)], number, seed)
+        for turn in converse(world, rng, EVEN, 12):
+            yield world, turn
+
+
+@pytest.fixture(scope="module")
+def turns() -> list[tuple[World, Turn]]:
+    return list(told(700))
+
+
+def test_no_turn_names_a_pair_that_is_held_out(turns: list[tuple[World, Turn]]) -> None:
+    colours, shapes = "|".join(COLOURS), "|".join(SHAPES)
+    adjacent = re.compile(rf"\b({colours}) ({shapes})s?\b|\b({shapes}) (?:in|that is|coloured) ({colours})\b")
+    for _, turn in turns:
+        for colour, shape, other_shape, other_colour in adjacent.findall(f"{turn.question} {turn.answer}"):
+            assert not is_held_out(shape or other_shape, colour or other_colour), turn
+
+
+def test_closed_colour_questions_never_offer_a_held_out_pair(turns: list[tuple[World, Turn]]) -> None:
+    seen = 0
+    for world, turn in turns:
+        if turn.family == "colour_yes_no" and isinstance(world, Scene):
+            words = set(re.findall(r"[a-z]+", turn.question))
+            asked = [(shape, colour) for shape in SHAPES for colour in COLOURS if {shape, colour} <= words]
+            seen += len(asked)
+            assert not any(is_held_out(*pair) for pair in asked), turn
+    assert seen
+
+
+SLOTS = {
+    "colour": "|".join(COLOURS),
+    "shape": "|".join(SHAPES),
+    "size": "small|large",
+    "side": "left|right|top|bottom",
+    "relation": "to the left of|to the right of|above|below",
+    "number": r"\d+|one|two|three|four|five|six",
+}
+SLOTS["thing"] = SLOTS["other"] = f"(?:{SLOTS['colour']}) (?:{SLOTS['shape']})"
+SLOTS["a_thing"], SLOTS["a_shape"] = f"an? {SLOTS['thing']}", f"an? (?:{SLOTS['shape']})"
+
+
+def test_no_training_sentence_is_an_evaluation_sentence(turns: list[tuple[World, Turn]]) -> None:
+    def pattern(template: str) -> str:
+        pieces = re.split(r"(\{\w+\})", template)
+        return "".join(f"(?:{SLOTS.get(p[1:-1], '[A-Z0-9]+')})" if p.startswith("{") else re.escape(p) for p in pieces)
+
+    said = [text.removesuffix(" Please answer yes or no.") for many in EVAL_TEMPLATES.values() for text in many]
+    every = re.compile("|".join(map(pattern, said)))
+    start, end = BOX.split("{}")
+    for _, turn in turns:
+        sentence = turn.question.removeprefix("Question: ").removeprefix(HINT_LETTER).split("\n")[0].split(" A.")[0]
+        if turn.question.startswith(start):
+            sentence = turn.question.removeprefix(start).removesuffix(end)
+        for phrase in PHRASES:
+            sentence = sentence.replace(phrase, "")
+        assert not every.fullmatch(sentence.strip()), sentence
+
+
+def test_templates_are_apart_from_those_of_evaluation() -> None:
+    def plain(text: str) -> str:
+        return re.sub(r"\{\w*\}", "{}", text.removesuffix(" Please answer yes or no."))
+
+    ours = {plain(text) for many in (*TRAIN_TEMPLATES.values(), REFERENCES, ONE) for text in many}
+    assert not ours & {plain(text) for many in EVAL_TEMPLATES.values() for text in many}
+
+
+def test_the_words_of_evaluation_are_known_to_training(turns: list[tuple[World, Turn]]) -> None:
+    def words(text: str) -> set[str]:
+        return set(re.findall(r"[a-z]+", re.sub(r"\{\w+\}", "", text).lower()))
+
+    known = set().union(*(words(turn.question) for _, turn in told(1500)))
+    assert not set().union(*(words(text) for many in EVAL_TEMPLATES.values() for text in many)) - known
+
+
+def test_letters_are_read_by_the_official_rule(turns: list[tuple[World, Turn]]) -> None:
+    seen = 0
+    for _, turn in turns:
+        lines = re.findall(r"^([A-H])\. (.+)$", turn.question, re.MULTILINE)
+        if not turn.family.startswith("choice_") or not lines:
+            continue
+        options = [text for _, text in lines]
+        right = turn.answer.split(" (")[0] if "(" in turn.answer else options["ABCDE".index(turn.answer)]
+        if not set(options) & set("ABCDE"):
+            assert letter_among(turn.answer, options).answer == "ABCDE"[options.index(right)], turn
+            seen += 1
+    assert seen > 50
+
+
+def test_a_choice_holds_the_right_option_once() -> None:
+    rng = random.Random(0)
+    for _ in range(50):
+        turn = choice("f", "What?", "red", ["blue", "red", "blue", "green"], rng)
+        assert len(re.findall(r"\bred\b", turn.question)) == 1
+
+
+def test_yes_and_no_are_about_equally_frequent() -> None:
+    found = Counter(turn.answer.split(",")[0] for _, turn in told(1500, seed=9) if turn.answer.startswith(("Yes", "No")))
+    assert set(found) == {"Yes", "No"}
+    assert 0.4 < found["Yes"] / found.total() < 0.6
+
+
+@pytest.mark.parametrize("kind", FAMILIES, ids=lambda kind: kind.__name__)
+def test_every_family_finds_something_to_ask(kind: type[World]) -> None:
+    worlds = [draw_training_world(kind.__name__.lower(), number, 3) for number in range(40)]
+    for family, make in FAMILIES[kind].items():
+        made = [make(world, random.Random(number)) for number, world in enumerate(worlds)]  # type: ignore[operator]
+        assert any(turn is not None and turn.answer for turn in made), family
+
+
+def test_boxes_are_fractions_of_the_centred_padded_square() -> None:
+    assert fractions((0, 0, 48, 96), 48, 96) == "[0.25,0.00,0.75,1.00]"
+    assert fractions((10, 20, 30, 40), 100, 50) == "[0.10,0.45,0.30,0.65]"
+
+
+def test_a_conversation_follows_from_its_seed() -> None:
+    assert [turn for _, turn in told(20, seed=4)] == [turn for _, turn in told(20, seed=4)]
+
+
+def test_the_mixture_moves_from_long_answers_to_closed_ones() -> None:
+    assert EARLY.weight("caption") > EARLY.weight("exists")
+    assert blend(EARLY, LATE, -1).families == EARLY.families
+    assert blend(EARLY, LATE, 2).weight("exists") == LATE.weight("exists")
+    assert is_closed("exists") and is_closed("choice_bar") and not is_closed("field")

@@ -1,0 +1,169 @@
+"""Training: packed questions mean what single prompts mean, runs resume exactly, experts start from a dense model."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness.errors import ConfigError
+from harness.world import Clip
+from models.sphinx_x import checkpoint
+from models.sphinx_x.corpus.mini import LATE
+from models.sphinx_x.model import SphinxX
+from models.sphinx_x.tiling import views_of, views_of_prompt
+from models.sphinx_x.tokenizer import Tokenizer
+from models.sphinx_x.train.batch import Picture, collate, draw_pictures
+from models.sphinx_x.train.config import PretrainConfig, TrainConfig
+from models.sphinx_x.train.curves import plot
+from models.sphinx_x.train.run import train
+from models.sphinx_x.train.state import STATE
+from models.sphinx_x.train.step import Coordinates, TrainingModel, forward, picture_table
+from models.sphinx_x.train.vocabulary import learn_vocabulary
+from models.sphinx_x.variants import MICRO, MICRO_MOE
+
+
+@pytest.fixture(scope="module")
+def words() -> Tokenizer:
+    return learn_vocabulary(MICRO.backbone.vocab, 1, pictures=40)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Picture]:
+    return [picture for step in range(3) for picture in draw_pictures(step, 1, LATE, 4, 6)]
+
+
+def alone(model: SphinxX, words: Tokenizer, picture: Picture, question: str, answer: str) -> torch.Tensor:
+    """Log-probabilities of an answer's tokens in a prompt of its own."""
+    from models.sphinx_x.template import answer_piece
+
+    world = picture.world
+    frames = list(world.frames) if isinstance(world, Clip) else [world.image]
+    shown = views_of_prompt(frames, model.variant)
+    prompt, reply = words.encode_prompt(question), words.encode(answer_piece(answer))
+    logits = model(model.splice(model.encode(shown), [*prompt, *reply[:-1]])[None]).logits[0]
+    return logits.log_softmax(-1)[-len(reply) :].gather(1, torch.tensor(reply)[:, None])[:, 0]
+
+
+def test_packed_questions_get_the_losses_of_single_prompts(words: Tokenizer, pictures: list[Picture]) -> None:
+    torch.manual_seed(0)
+    variant = replace(MICRO, image_size=96, encoders=tuple(replace(e, input_size=48) for e in MICRO.encoders))
+    training = TrainingModel(SphinxX(variant))
+    for parameter in training.model.language_model.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.2)
+    batch = collate(pictures, variant, words, 3)
+    with torch.no_grad():
+        packed = forward(training, batch, Coordinates.of(words, 1e-6), 0.0, bf16=False)
+        training.model.language_model.set_attn_implementation("eager")
+        singles = []
+        for picture in pictures:
+            for turn in picture.turns:
+                loss = -alone(training.model, words, picture, turn.question, turn.answer)
+                singles.append((turn.family, float(loss.sum() / len(loss) ** 0.5)))
+    expected = iter(singles)
+    for family, loss in zip(batch.families, packed.per_answer.tolist(), strict=True):
+        match = next(single for single in expected if single[0] == family and abs(single[1] - loss) < 2e-3)
+        assert match
+
+
+def test_gathered_visual_rows_are_what_encoding_gives(words: Tokenizer, pictures: list[Picture]) -> None:
+    variant = replace(MICRO, image_size=96, encoders=tuple(replace(e, input_size=48) for e in MICRO.encoders))
+    training = TrainingModel(SphinxX(variant))
+    scenes = [picture for picture in pictures if not isinstance(picture.world, Clip)][:3]
+    batch = collate(scenes, variant, words, 1)
+    with torch.no_grad():
+        table, _ = picture_table(training, batch)
+        blocks = training.model.encode([views_of(picture.world.image, variant) for picture in scenes])
+    for row, block in zip(table[batch.rows], blocks, strict=True):
+        assert torch.allclose(row[1 : 1 + len(block)], block, atol=1e-5)
+
+
+def test_a_coordinate_nearby_costs_less_than_one_far_away(words: Tokenizer) -> None:
+    coordinates = Coordinates.of(words, 1.5)
+    target = coordinates.ids[40:41]
+
+    def loss(at: int) -> float:
+        logits = torch.zeros(1, words.size)
+        logits[0, coordinates.ids[at]] = 8.0
+        return float(coordinates.loss(logits.log_softmax(-1), target))
+
+    assert loss(40) < loss(41) < loss(44) < loss(60) + 1e-6
+
+
+def settings(folder: Path, **changes: object) -> TrainConfig:
+    values: dict[str, object] = {"variant": "micro", "batch": 3, "turns": 3, "chunks": 1, "steps": 6, "precision": "fp32"}
+    values |= {"folder": str(folder), "pretrain": PretrainConfig(budget_s=1, batch=3)}
+    return TrainConfig(**(values | changes))  # type: ignore[arg-type]
+
+
+def started(folder: Path, words: Tokenizer) -> Path:
+    folder.mkdir()
+    words.save(folder / checkpoint.TOKENIZER)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, words: Tokenizer) -> Path:
+    """A finished run of a few steps."""
+    folder = started(tmp_path_factory.mktemp("runs") / "whole", words)
+    train(settings(folder))
+    return folder
+
+
+def test_a_run_that_was_stopped_twice_ends_with_the_weights_of_one_that_was_not(
+    whole: Path, words: Tokenizer, tmp_path: Path
+) -> None:
+    folder = started(tmp_path / "stopped", words)
+    for stop in (2, 4, 0):
+        train(settings(folder, stop_after=stop))
+    straight, resumed = (checkpoint.load(run / "model")[0].state_dict() for run in (whole, folder))
+    for name, value in straight.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_a_run_leaves_its_curves(whole: Path) -> None:
+    with (whole / "heldout.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"family", "n", "loss", "exact"} <= set(rows[0])
+    plot(whole)
+    assert (whole / "curves.png").stat().st_size > 1000
+
+
+def test_a_folder_of_another_variant_is_not_overwritten(whole: Path) -> None:
+    with pytest.raises(ConfigError, match="holds variant micro"):
+        train(settings(whole, variant="micro_moe"))
+
+
+def test_a_partly_written_state_is_not_read(whole: Path) -> None:
+    (whole / f"{STATE}.partial").write_bytes(b"half")
+    train(settings(whole))
+
+
+def test_a_sparse_model_starts_where_the_dense_one_stood(whole: Path, words: Tokenizer) -> None:
+    from models.sphinx_x.train import upcycle
+
+    dense, _ = checkpoint.load(whole / "model")
+    sparse = SphinxX(MICRO_MOE).eval()
+    upcycle.initialise(sparse, whole / "model", seed=0)
+    prompt = dense.splice([], words.encode_prompt("What color is it?"))[None]
+    with torch.no_grad():
+        one, other = dense(prompt).logits, sparse(prompt).logits
+    assert torch.allclose(one, other, atol=0.1 * float(one.std()))
+    experts = sparse.language_model.model.layers[0].mlp.experts.down_proj
+    assert not torch.equal(experts[0], experts[1])
+
+
+def test_a_sparse_model_trains_with_a_balanced_router(whole: Path, tmp_path: Path) -> None:
+    folder = train(settings(tmp_path / "sparse", variant="micro_moe", init=str(whole / "model"), steps=2))
+    model, _ = checkpoint.load(folder)
+    assert model.variant.backbone.experts == 4
+
+
+@pytest.mark.parametrize("changes", [{"precision": "int4"}, {"batch": 0}, {"budget_s": -1.0}])
+def test_impossible_settings_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=str(next(iter(changes)))):
+        settings(Path("x"), **changes)
