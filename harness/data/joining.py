@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from harness.data.questions import Prompts, Questions, folded
+from harness.data.questions import Index, Prompts, Questions, folded
 from harness.data.replies import Reply, ReplyFile
 from harness.data.reply_files import known_layouts, plain_name
 from harness.errors import ReplyError
@@ -127,14 +127,14 @@ def _rules(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions
     if not asked and all(_is_box(key) for reply in replies for key in _expected(reply)):
         yield _Rule(name="expected box", of_reply=_expected, of_sample=_references, dealt=True)
     yield _Rule(
-        name="question, where no two are the same",
-        of_reply=texts.asked_by,
-        of_sample=lambda number, _: texts.forms(number),
-    )
-    yield _Rule(
         name="sub-task and question, where no two are the same",
         of_reply=lambda reply: (f"{_group(one, groups)}/{text}" for one in reply.categories for text in texts.asked_by(reply)),
         of_sample=lambda number, sample: (f"{one}/{text}" for one in sample.groups.values() for text in texts.forms(number)),
+    )
+    yield _Rule(
+        name="question, where no two are the same",
+        of_reply=texts.asked_by,
+        of_sample=lambda number, _: texts.forms(number),
     )
 
 
@@ -227,37 +227,61 @@ def _try(rule: _Rule, samples: Sequence[Sample], replies: Sequence[Reply], texts
     for number, sample in enumerate(samples):
         for key in dict.fromkeys(rule.of_sample(number, sample)):
             places[key].append(number)
-    ambiguous = set() if rule.by_text or rule.dealt else {key for key, found in places.items() if not texts.same_ask(found)}
+    indexes: dict[str, Index] = {}
+    groups = _group_values(samples)
     placed: dict[int, tuple[int, ...]] = {}
     unsure, differing = 0, []
     for position, reply in enumerate(replies):
         key = next((key for key in rule.of_reply(reply) if key in places), "")
-        if key not in places:
+        found: Sequence[int] = places.get(key, [])
+        if rule.by_text and found:
+            if key not in indexes:
+                indexes[key] = texts.index(found)
+            found = texts.pick(reply, found, indexes[key])
+        found = _in_category(reply, found, samples, groups)
+        if not found:
             continue
-        if key in ambiguous:
+        if not rule.dealt and not texts.same_ask(found):
             unsure += 1
-        elif rule.by_text:
-            if found := texts.pick(reply, places[key]):
-                placed[position] = found
-        elif texts.agrees(reply, places[key][0]):
-            placed[position] = tuple(places[key])
+        elif rule.by_text or texts.agrees(reply, found[0]):
+            placed[position] = tuple(found)
         else:
-            differing.append((position, places[key][0]))
-    objection = ""
-    uses = Counter(placed.values())
+            differing.append((position, found[0]))
+    objection = _objection(rule, placed, unsure, differing, samples, replies)
+    return _Trial(rule=rule.name, placed=placed, objection=objection)
+
+
+def _objection(
+    rule: _Rule,
+    placed: Mapping[int, tuple[int, ...]],
+    unsure: int,
+    differing: Sequence[tuple[int, int]],
+    samples: Sequence[Sample],
+    replies: Sequence[Reply],
+) -> str:
+    """Say why a rule must not be used, if it must not."""
     if unsure:
-        objection = f"{unsure} replies could each answer several samples"
-    elif rule.dealt and (len(placed) != len(replies) or any(len(found) != uses[found] for found in uses)):
-        objection = "not as many replies as samples for each"
-    elif len(differing) > TOLERATED * (len(differing) + len(placed)):
+        return f"{unsure} replies could each answer several samples"
+    uses = Counter(placed.values())
+    if rule.dealt and (len(placed) != len(replies) or any(len(found) != uses[found] for found in uses)):
+        return "not as many replies as samples for each"
+    if len(differing) > TOLERATED * (len(differing) + len(placed)):
         position, number = differing[0]
-        objection = (
+        return (
             f"{len(differing)} of {len(differing) + len(placed)} questions differ, first {replies[position].question[:80]!r} in "
             f"{replies[position].where} and {samples[number].question[:80]!r} in sample {samples[number].id!r}"
         )
-    elif not rule.by_text and _off_by_one(placed, samples, replies, rule):
-        objection = "the file counts from another number than the benchmark (off by one)"
-    return _Trial(rule=rule.name, placed=placed, objection=objection)
+    if not rule.by_text and _off_by_one(placed, samples, replies, rule):
+        return "the file counts from another number than the benchmark (off by one)"
+    return ""
+
+
+def _in_category(reply: Reply, numbers: Sequence[int], samples: Sequence[Sample], groups: Sequence[str]) -> Sequence[int]:
+    """Of several samples those of the sub-task that the reply names, if there are any."""
+    if len(numbers) < 2:
+        return numbers
+    named = {_named(category, groups) for category in reply.categories} - {""}
+    return [number for number in numbers if named & set(samples[number].groups.values())] or numbers
 
 
 def _off_by_one(placed: Mapping[int, object], samples: Sequence[Sample], replies: Sequence[Reply], rule: _Rule) -> bool:

@@ -7,8 +7,8 @@ texts of the same side share at their ends.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from harness.data.replies import Reply
@@ -16,6 +16,11 @@ from harness.types import Sample
 
 Prompts = Callable[[Sample], Iterable[str]]
 """The texts in which a sample may have been asked: each of the task's prompts."""
+
+Index = Mapping[str, Sequence[int]]
+
+FEW = 200
+"""Among more samples than this, a question is only looked up, not searched for."""
 
 ALIKE = 80.0
 """Similarity in percent (rapidfuzz token sort ratio) from which two questions, without what all share, are the same."""
@@ -83,17 +88,25 @@ class Questions:
 
         return token_sort_ratio(self._reply_core(asked), self._core(self._questions[number])) >= ALIKE
 
-    def pick(self, reply: Reply, numbers: Sequence[int]) -> tuple[int, ...]:
+    def index(self, numbers: Sequence[int]) -> Index:
+        """Samples by each form of their question, for `pick`."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for number in numbers:
+            for form in self.forms(number):
+                found[form].append(number)
+        return found
+
+    def pick(self, reply: Reply, numbers: Sequence[int], index: Index) -> list[int]:
         """The samples among ``numbers`` that the recorded question asks: word for word, else the longest one contained."""
-        if not reply.question:
-            return ()
-        found = [number for number in numbers if self.exact(reply, number)]
-        if not found:
-            asked = folded(reply.question)
-            inside = [number for number in numbers if _contains(asked, self._questions[number])]
-            longest = max((len(self._questions[number]) for number in inside), default=0)
-            found = [number for number in inside if len(self._questions[number]) == longest]
-        return tuple(found) if found and self.same_ask(found) else ()
+        for form in self.asked_by(reply):
+            if form in index:
+                return list(index[form])
+        if not reply.question or len(numbers) > FEW:
+            return []
+        asked = folded(reply.question)
+        inside = [number for number in numbers if _contains(asked, self._questions[number])]
+        longest = max((len(self._questions[number]) for number in inside), default=0)
+        return [number for number in inside if len(self._questions[number]) == longest]
 
 
 def _contains(text: str, part: str) -> bool:

@@ -38,7 +38,7 @@ REFERENCE_FIELDS = ("groundtruth", "gt", "gtanswers", "gtanswer", "gtbbox", "gtb
 CATEGORY_FIELDS = ("category", "dataset", "subtask", "task", "kind", "type")
 EXTRACTION_FIELDS = ("extraction", "outputchatgptchoice", "judgeextraction")
 
-_ANNOTATION_FIELDS = frozenset({"choices", "options", "label", "answers", "questiontype", "answertype", "gtanswers"})
+_ANNOTATION_FIELDS = frozenset({"choices", "options", "label", "answers", "questiontype", "answertype", "gtanswers", "a"})
 """Where one of these stands beside ``answer`` and nothing else looks like a reply, the answer is the benchmark's own."""
 
 
