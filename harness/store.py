@@ -169,9 +169,10 @@ class Store(Reader):
                 self._db.execute("COMMIT")
 
     def close(self) -> None:
-        """Commit and leave one file without a journal beside it, if nobody else reads it just now."""
+        """Leave one file without a journal beside it, if nobody else reads it just now; what is not committed is dropped."""
         try:
-            self.commit()
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             self._db.execute("PRAGMA busy_timeout = 0")
             self._db.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.OperationalError:

@@ -32,7 +32,7 @@ class Collector:
         elsewhere: other runs' responses, or None.
         convention: for the running score.
         allowed: so many failed requests are borne.
-        invalidate: called once, before the first new response is stored.
+        invalidate: called once, before the first response that is not stored yet is asked for or taken over.
         advice: how to go on, for the error when too many fail.
     """
 
@@ -111,12 +111,12 @@ class Collector:
         return True
 
     def _keep_request(self, one: Planned) -> None:
-        self.store.add_request(one.request.key, one.sample.id, one.parts, one.request.generation)
-
-    def _put(self, request: Request, response: Response, *, reused: bool = False) -> None:
         if not self._changed:
             self._changed = True
             self.invalidate()
+        self.store.add_request(one.request.key, one.sample.id, one.parts, one.request.generation)
+
+    def _put(self, request: Request, response: Response, *, reused: bool = False) -> None:
         self.store.put(response, reused=reused)
         if response.failure is not None:
             self._count_failure(request, response.failure)

@@ -17,11 +17,11 @@ from harness.types import FileSource, Image, Parsed, Record, Request, Response, 
 CARD = Card(title="Toy", asks="a letter", split="test", n=0, paper="", data="", scorer="", licence="CC0")
 
 
-def png(value: int, side: int = 2) -> bytes:
-    """A valid grey PNG whose bytes depend on ``value``."""
+def png(value: int, side: int = 2, claims: int | None = None) -> bytes:
+    """A grey PNG whose bytes depend on ``value``; its header may claim another number of rows and columns than it has."""
     row = b"\0" + bytes([value % 256]) * side
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)),
+        (b"IHDR", struct.pack(">IIBBBBB", claims or side, claims or side, 8, 0, 0, 0, 0)),
         (b"tEXt", b"n\0" + str(value).encode()),
         (b"IDAT", zlib.compress(row * side)),
         (b"IEND", b""),
@@ -36,7 +36,9 @@ def write_toy(folder: Path, n: int = 20, pictures: int | None = None) -> Path:
     pictures = n if pictures is None else pictures
     for i in range(pictures):
         (folder / f"images/{i}.png").write_bytes(png(i))
-    rows = [{"id": i, "image": f"images/{i % pictures}.png", "question": f"Question {i}?", "answer": "AB"[i % 2]} for i in range(n)]
+    rows = [
+        {"id": i, "image": f"images/{i % pictures}.png", "question": f"Question {i}?", "answer": "AB"[i % 2]} for i in range(n)
+    ]
     (folder / "toy.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 

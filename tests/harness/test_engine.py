@@ -21,7 +21,10 @@ Call = Callable[[Iterable[Request]], Iterable[Response]]
 
 
 def requests(n: int) -> list[Request]:
-    return [Request(key=f"k{i}", sample_id=f"s{i}", parts=(Text(str(i)),), generation=Generation(), choices=("A", "B")) for i in range(n)]
+    return [
+        Request(key=f"k{i}", sample_id=f"s{i}", parts=(Text(str(i)),), generation=Generation(), choices=("A", "B"))
+        for i in range(n)
+    ]
 
 
 class Run:
@@ -76,7 +79,7 @@ def test_replies_arrive_in_any_batching(size: int) -> None:
 
 def test_a_model_may_answer_in_any_order() -> None:
     run = Run(lambda stream: (reply(request) for request in sorted(stream, key=lambda one: one.key, reverse=True)))
-    assert [key for key, _ in run.settled][0] == "k9"
+    assert next(key for key, _ in run.settled) == "k9"
 
 
 def test_a_model_may_return_a_list() -> None:
@@ -337,7 +340,9 @@ def test_every_request_is_settled_once_whatever_the_model_does(kinds: list[str],
                     yield reply(request)  # type: ignore[arg-type]
 
     run = Run(generate, n=len(kinds))
-    assert {int(key[1:]) for key in run.failed} == {i for i, kind in enumerate(kinds) if kind in ("raise", "none", "drop", "fail")}
+    assert {int(key[1:]) for key in run.failed} == {
+        i for i, kind in enumerate(kinds) if kind in ("raise", "none", "drop", "fail")
+    }
 
 
 def one() -> Request:

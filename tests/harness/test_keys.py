@@ -18,7 +18,10 @@ PARTS = [{"image": "ab"}, {"text": "What is it?"}]
 BASE = {"model": "m1", "kind": "generate", "choices": ("A", "B")}
 
 
-def key(parts: object = PARTS, generation: Generation = Generation(), **changes: object) -> str:
+GREEDY = Generation()
+
+
+def key(parts: object = PARTS, generation: Generation = GREEDY, **changes: object) -> str:
     return request_key(parts, generation, **{**BASE, **changes})  # type: ignore[arg-type]
 
 

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 import pytest
-from tests.harness.fakes import FakeModel, png, toy_task, write_toy
 
 import harness
 from harness import provenance
 from harness.errors import CapabilityError, ConfigError, DatasetError, ResultError
 from harness.model import Capabilities
 from harness.plan import Settings, Source
-from harness.progress import Lines, Live, Progress, duration, progress_on
+from harness.progress import Lines, Live, duration, progress_on
 from harness.results import Result, load_result, load_results
 from harness.run import allowed_failures, evaluate, run_folder, score_run
 from harness.store import Reader
 from harness.types import Failure, Image, Request, Response, Text
+from tests.harness.fakes import FakeModel, png, toy_task, write_toy
 
 
 @pytest.fixture
