@@ -32,6 +32,8 @@ class Model(Protocol):
     Attributes:
         name: how the model appears in tables.
         fingerprint: changes whenever an answer could: weights, processor, template, precision, engine options that matter.
+
+    A class that is no model but a yardstick (a constant, a guess) says so with ``kind = "baseline"``, which its runs record.
     """
 
     name: str

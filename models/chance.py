@@ -16,6 +16,8 @@ from models.seeding import integer_of
 class Chance:
     """Draws one of the request's choices by a hash of ``seed`` and the request's key."""
 
+    kind = "baseline"
+
     def __init__(self, seed: int = 0, *, name: str = "chance") -> None:
         self.name = name
         self.seed = seed

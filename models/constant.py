@@ -12,6 +12,8 @@ from harness.types import Request, Response
 class Constant:
     """Answers every request with ``reply``, unread."""
 
+    kind = "baseline"
+
     def __init__(self, reply: str = "yes", *, name: str = "constant") -> None:
         self.name = name
         self.reply = reply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -177,4 +178,5 @@ def _evaluate(task: Task, model: Model, place: Place, settings: Settings, config
         data_name=place.name,
         config=dataclasses.asdict(config),
         progress=progress_on(sys.stderr, f"{model.name} on {task.name}"),
+        command=f"riddle {shlex.join(sys.argv[1:])}",
     )
