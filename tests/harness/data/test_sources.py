@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from harness.catalog import find_task
-from harness.data import sources
+from harness.data import json_stream
 from harness.data.media import ParquetCell, TsvCell
 from harness.data.sources import (
     Row,
@@ -78,7 +78,7 @@ def test_tables_give_strings(tmp_path: Path, name: str) -> None:
 def test_a_list_is_streamed_as_json_reads_it(tmp_path_factory: pytest.TempPathFactory, records: list[Any], block: int) -> None:
     path = put(tmp_path_factory.getbasetemp() / "stream.json", json.dumps({"n": 12, "data": records, "more": [1]}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "_CHUNK", block)
+        patch.setattr(json_stream, "CHUNK", block)
         assert [dict(row) for row in read_json(path, key="data")] == records
 
 
@@ -88,7 +88,7 @@ def test_an_object_is_streamed_with_its_keys(
 ) -> None:
     path = put(tmp_path_factory.getbasetemp() / "stream.json", json.dumps(records))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "_CHUNK", block)
+        patch.setattr(json_stream, "CHUNK", block)
         assert [dict(row) for row in read_json(path)] == [{**record, "key": key} for key, record in records.items()]
 
 
