@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from harness.data.alignment import Trial, in_order, named_group
 from harness.data.questions import Index, Prompts, Questions, folded
 from harness.data.replies import Reply, ReplyFile
 from harness.data.reply_files import known_layouts, plain_name
@@ -54,7 +55,8 @@ class Joined:
 class _Rule:
     """One way to find samples: the keys of a reply (best first) and of a sample.
 
-    ``by_text`` picks among samples of one key by the recorded question; ``dealt`` hands them out in order.
+    ``by_text`` picks among samples of one key by the recorded question; ``dealt`` hands them out in order; ``once`` refuses
+    files with several replies to one question, which must differ in something that they do not record.
     """
 
     name: str
@@ -62,15 +64,7 @@ class _Rule:
     of_sample: Callable[[int, Sample], Iterable[str]]
     by_text: bool = False
     dealt: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Trial:
-    """What a rule gives: for each reply the samples it may answer, or why the rule is no good."""
-
-    rule: str
-    placed: Mapping[int, tuple[int, ...]]
-    objection: str = ""
+    once: bool = False
 
 
 def join(samples: Sequence[Sample], prompts: Prompts, file: ReplyFile, aligned_by: str | None = None) -> Joined:
@@ -85,22 +79,28 @@ def join(samples: Sequence[Sample], prompts: Prompts, file: ReplyFile, aligned_b
     Raises:
         ReplyError: no rule places half of the replies or samples; the message says how each rule fared.
     """
-    texts = Questions(samples, prompts, file.replies)
     trials = []
-    for rule in _rules(samples, file.replies, texts):
-        trial = _try(rule, samples, file.replies, texts)
+    for trial in _trials(samples, file.replies, Questions(samples, prompts, file.replies), aligned_by):
         trials.append(trial)
         if _share(trial, samples, file.replies) >= ENOUGH:
             return _dealt(trial, samples, file.replies)
-    if aligned_by is not None:
-        trials.append(_in_order(samples, file.replies, texts, aligned_by))
     best = max(trials, key=lambda trial: _share(trial, samples, file.replies))
     if _share(best, samples, file.replies) < LEAST:
         raise ReplyError(_refusal(samples, file, trials, aligned_by))
     return _dealt(best, samples, file.replies)
 
 
-def _share(trial: _Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -> float:
+def _trials(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions, aligned_by: str | None) -> Iterator[Trial]:
+    """Try one rule after the other, from the surest to the weakest."""
+    for rule in _rules(samples, replies):
+        yield _try(rule, samples, replies, texts)
+    if aligned_by is not None:
+        yield in_order(samples, replies, texts, aligned_by)
+    for rule in _by_question(_group_values(samples), texts):
+        yield _try(rule, samples, replies, texts)
+
+
+def _share(trial: Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -> float:
     """The larger of the shares of replies and of samples that a rule places; 0 with an objection."""
     if trial.objection or not trial.placed:
         return 0.0
@@ -108,8 +108,8 @@ def _share(trial: _Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -
     return max(len(trial.placed) / len(replies), len(found) / len(samples))
 
 
-def _rules(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions) -> Iterator[_Rule]:
-    """The rules from the surest to the weakest."""
+def _rules(samples: Sequence[Sample], replies: Sequence[Reply]) -> Iterator[_Rule]:
+    """The rules that go by more than the question."""
     names = dict.fromkeys(name for reply in replies for name in reply.ids)
     groups = _group_values(samples)
     for name in names:
@@ -126,15 +126,21 @@ def _rules(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions
         )
     if not asked and all(_is_box(key) for reply in replies for key in _expected(reply)):
         yield _Rule(name="expected box", of_reply=_expected, of_sample=_references, dealt=True)
+
+
+def _by_question(groups: Sequence[str], texts: Questions) -> Iterator[_Rule]:
+    """The rules for files that name nothing but the question."""
     yield _Rule(
         name="sub-task and question, where no two are the same",
         of_reply=lambda reply: (f"{_group(one, groups)}/{text}" for one in reply.categories for text in texts.asked_by(reply)),
         of_sample=lambda number, sample: (f"{one}/{text}" for one in sample.groups.values() for text in texts.forms(number)),
+        once=True,
     )
     yield _Rule(
         name="question, where no two are the same",
         of_reply=texts.asked_by,
         of_sample=lambda number, _: texts.forms(number),
+        once=True,
     )
 
 
@@ -182,12 +188,7 @@ def _group_values(samples: Sequence[Sample]) -> tuple[str, ...]:
 
 def _group(category: str, groups: Sequence[str]) -> str:
     """The group that a category or the name of a file names: ``coco_pope_random_answers`` is ``random``; else the text itself."""
-    return _named(category, groups) or category
-
-
-def _named(text: str, groups: Sequence[str]) -> str:
-    """The group whose name stands in a text as a word, the longest if there are several."""
-    return next((group for group in groups if re.search(rf"(?<![a-z0-9]){re.escape(group)}(?![a-z0-9])", text, re.I)), "")
+    return named_group(category, groups) or category
 
 
 def _pictures(reply: Reply) -> Iterator[str]:
@@ -221,7 +222,7 @@ def _canonical(text: str) -> str:
     return folded(text)
 
 
-def _try(rule: _Rule, samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions) -> _Trial:
+def _try(rule: _Rule, samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions) -> Trial:
     """Apply a rule to all replies."""
     places: dict[str, list[int]] = defaultdict(list)
     for number, sample in enumerate(samples):
@@ -248,7 +249,7 @@ def _try(rule: _Rule, samples: Sequence[Sample], replies: Sequence[Reply], texts
         else:
             differing.append((position, found[0]))
     objection = _objection(rule, placed, unsure, differing, samples, replies)
-    return _Trial(rule=rule.name, placed=placed, objection=objection)
+    return Trial(rule=rule.name, placed=placed, objection=objection)
 
 
 def _objection(
@@ -265,6 +266,8 @@ def _objection(
     uses = Counter(placed.values())
     if rule.dealt and (len(placed) != len(replies) or any(len(found) != uses[found] for found in uses)):
         return "not as many replies as samples for each"
+    if rule.once and any(uses[found] > len(found) for found in uses):
+        return "several replies to one question"
     if len(differing) > TOLERATED * (len(differing) + len(placed)):
         position, number = differing[0]
         return (
@@ -280,7 +283,7 @@ def _in_category(reply: Reply, numbers: Sequence[int], samples: Sequence[Sample]
     """Of several samples those of the sub-task that the reply names, if there are any."""
     if len(numbers) < 2:
         return numbers
-    named = {_named(category, groups) for category in reply.categories} - {""}
+    named = {named_group(category, groups) for category in reply.categories} - {""}
     return [number for number in numbers if named & set(samples[number].groups.values())] or numbers
 
 
@@ -299,60 +302,7 @@ def _off_by_one(placed: Mapping[int, object], samples: Sequence[Sample], replies
     return consecutive and bool(theirs) and bool(ours) and abs(theirs[0] - ours[0]) == 1
 
 
-def _in_order(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions, group: str) -> _Trial:
-    """Pair by order within each value of a group, wherever in the file its replies stand."""
-    rule = "order" + (f" within each {group}" if group else "")
-    blocks: dict[str, list[int]] = defaultdict(list)
-    for number, sample in enumerate(samples):
-        blocks[sample.groups.get(group, "") if group else ""].append(number)
-    named = _by_name(replies, blocks)
-    placed: dict[int, tuple[int, ...]] = {}
-    for value, numbers in blocks.items():
-        positions = (named.get(value) if value else None) or _stretch(named.get("", []), numbers, replies, texts)
-        if positions is None or len(positions) != len(numbers):
-            found = f"{len(positions)}" if positions is not None else "no stretch of the file with its questions,"
-            return _Trial(rule=rule, placed={}, objection=f"{value or 'the file'}: {found} replies for {len(numbers)} samples")
-        pairs = list(zip(positions, numbers, strict=True))
-        differing = [pair for pair in pairs if not texts.agrees(replies[pair[0]], pair[1])]
-        if differing:
-            position, number = differing[0]
-            return _Trial(
-                rule=rule,
-                placed={},
-                objection=f"{value or 'the file'}: {len(differing)} of {len(pairs)} questions differ, first "
-                f"{replies[position].where}: {replies[position].question[:80]!r}, expected {samples[number].question[:80]!r}",
-            )
-        placed.update((position, (number,)) for position, number in pairs)
-    return _Trial(rule=rule, placed=placed)
-
-
-def _by_name(replies: Sequence[Reply], blocks: Mapping[str, Sequence[int]]) -> Mapping[str, list[int]]:
-    """The positions of the replies by the block that their category or file names; under ``""`` those that name none.
-
-    One name over more replies than its block has is the name of a model (``random_guess.jsonl``), not of a block.
-    """
-    values = sorted(filter(None, blocks), key=lambda value: (-len(value), value))
-    named: dict[str, list[int]] = defaultdict(list)
-    for position, reply in enumerate(replies):
-        named[next(filter(None, (_named(category, values) for category in reply.categories)), "")].append(position)
-    if any(len(positions) > len(blocks.get(value, ())) for value, positions in named.items() if value) and len(named) == 1:
-        return {"": list(range(len(replies)))}
-    return named
-
-
-def _stretch(positions: Sequence[int], numbers: Sequence[int], replies: Sequence[Reply], texts: Questions) -> list[int] | None:
-    """Find the one stretch of replies whose questions are those of the samples; all of them if none records a question."""
-    if not any(replies[position].question for position in positions):
-        return list(positions) if len(positions) == len(numbers) else None
-    found = []
-    for start in range(len(positions) - len(numbers) + 1):
-        part = positions[start : start + len(numbers)]
-        if all(replies[p].question and texts.exact(replies[p], n) for p, n in zip(part, numbers, strict=True)):
-            found.append(list(part))
-    return found[0] if len(found) == 1 else None
-
-
-def _dealt(trial: _Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -> Joined:
+def _dealt(trial: Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -> Joined:
     """Hand out the replies: the first to the first sample that asks for it; samples that ask the same share what is left."""
     given: dict[int, int] = {}
     duplicates = []
@@ -374,7 +324,7 @@ def _dealt(trial: _Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -
     )
 
 
-def _refusal(samples: Sequence[Sample], file: ReplyFile, trials: Sequence[_Trial], aligned_by: str | None) -> str:
+def _refusal(samples: Sequence[Sample], file: ReplyFile, trials: Sequence[Trial], aligned_by: str | None) -> str:
     fared = "; ".join(f"by {trial.rule}: {trial.objection or f'{len(trial.placed)} placed'}" for trial in trials)
     order = "" if aligned_by is not None else " Order alone is not used, as the official scorer does not go by it."
     return (

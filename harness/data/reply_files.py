@@ -170,6 +170,8 @@ def _object(path: Path, value: Any) -> tuple[str, Iterator[Found]]:
 def _is_record(value: Mapping[str, Any]) -> bool:
     """Whether an object is one reply, rather than a collection of them."""
     names = set(map(plain_name, value))
+    if "docid" in names and names & {"resps", "filteredresps"}:
+        return True
     return bool(names & set(REPLY_FIELDS)) and bool(names & {*ID_FIELDS, *QUESTION_FIELDS, *PICTURE_FIELDS})
 
 
