@@ -11,17 +11,15 @@ the answer out of a reply; here rules do what they can, and a reply that needs t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from harness.data.sources import Row, image_handles, layout, media_below
 from harness.metrics.aggregate import Metric, mean
-from harness.metrics.choice import correct, exact_match
-from harness.parsers.choice import NEEDS_JUDGE, letter_among, nearest_option
-from harness.parsers.number import bare_float, bare_number, rounded_float, truncated_integer, without_judge
+from harness.metrics.choice import correct, correct_number
+from harness.parsers.typed import as_written, by_rule, option_or_bare_number, without_decimals
 from harness.prompts import letters, option_lines
-from harness.task import Card, Convention, Parse, Task
-from harness.types import Generation, Image, Parsed, Record, Sample
+from harness.task import Card, Convention, Task
+from harness.types import Generation, Image, Record, Sample
 
 PROMPT = "Hint: Please answer the question {hint}, at the end.\nQuestion: {question}{unit}{choices}"
 HINTS = {
@@ -69,52 +67,10 @@ def prompt(sample: Sample) -> str:
     return PROMPT.format(hint=hint, question=sample.question, unit=unit, choices=choices)
 
 
-def normalised(extraction: str, sample: Sample) -> Parsed:
-    """The official second step: an option's text, or a number as the answer is written."""
-    kind = sample.groups["answer_type"]
-    if sample.groups["question_type"] == "multi_choice":
-        return nearest_option(extraction, sample.options)
-    if kind == "integer":
-        return truncated_integer(extraction)
-    return rounded_float(extraction, sample.fields["precision"]) if kind == "float" else Parsed(extraction)
-
-
-def normalised_by_lmms_eval(extraction: str, sample: Sample) -> Parsed:
-    """As the official step, but decimals are lost: the precision of the Hugging Face files is a float, which round() refuses."""
-    if sample.groups["answer_type"] == "float" and sample.fields["precision"] is not None:
-        return Parsed(None, "lmms-eval cannot round to a precision that is a float")
-    return normalised(extraction.strip(), sample)
-
-
-def matched_by_vlmevalkit(reply: str, sample: Sample) -> Parsed:
-    """VLMEvalKit's post_check: letter or text of an option, a bare number without rounding; lists are never right."""
-    if sample.groups["question_type"] == "multi_choice":
-        letter = letter_among(reply, sample.options)
-        return Parsed(dict(zip(letters(sample.options), sample.options, strict=False)).get(letter.answer), letter.reason)
-    number = bare_number(reply, sample.groups["answer_type"])
-    return Parsed(number, None if number else f"{NEEDS_JUDGE}: not just a number")
-
-
-def judged(normalise: Parse) -> Parse:
-    """The first step by rule, then ``normalise``."""
-
-    def parse(reply: str, sample: Sample) -> Parsed:
-        extraction = without_judge(reply, sample.groups["answer_type"], sample.options)
-        return Parsed(None, f"{NEEDS_JUDGE}: no bare answer") if extraction is None else normalise(extraction, sample)
-
-    return parse
-
-
-def correct_number(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
-    """As ``correct``, with decimals compared as numbers: 2.5 is 2.50."""
-    plain = (lambda text: bare_float(text) or text) if sample.groups["answer_type"] == "float" else str
-    return {"correct": exact_match(parsed.answer, tuple(map(plain, sample.references)))}
-
-
 def ideal(sample: Sample) -> str:
     """The bare answer where the rules read it, else the sentence of the quick extraction, with the letter for options."""
     answer = sample.references[0]
-    if judged(normalised)(answer, sample).answer == answer:
+    if by_rule(as_written)(answer, sample).answer == answer:
         return answer
     named = letters(sample.options)[sample.options.index(answer)] if answer in sample.options else answer
     return f'The answer is "{named}".'
@@ -148,19 +104,19 @@ TASKS = (
         prompt=prompt,
         conventions={
             "official": Convention(
-                parse=judged(normalised), extracted=normalised, score=correct, metrics=METRICS, primary="accuracy"
+                parse=by_rule(as_written), extracted=as_written, score=correct, metrics=METRICS, primary="accuracy"
             ),
             "vlmevalkit": Convention(
-                parse=matched_by_vlmevalkit,
-                extracted=matched_by_vlmevalkit,
+                parse=option_or_bare_number,
+                extracted=option_or_bare_number,
                 score=correct_number,
                 metrics=METRICS,
                 primary="accuracy",
                 note="Options by letter or text without a nearest one; decimals are not rounded; lists are always wrong.",
             ),
             "lmms_eval": Convention(
-                parse=judged(normalised_by_lmms_eval),
-                extracted=normalised_by_lmms_eval,
+                parse=by_rule(without_decimals),
+                extracted=without_decimals,
                 score=correct,
                 metrics=METRICS,
                 primary="accuracy",

@@ -10,19 +10,17 @@ Differences: pairs are formed by picture, not by line; sub-tasks that are not th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import cast
+from pathlib import Path
 
-from harness.data.sources import Row, find_files, image_handles, layout, media_below, read_fields
+from harness.data.folders import in_order, text_per_part, text_per_picture
+from harness.data.sources import Row, image_handles, layout
 from harness.metrics.aggregate import Estimator, Metric, all_of, combine, mean, sum_over
 from harness.metrics.choice import correct
 from harness.parsers.yes_no import first_four_characters, first_four_stripped, only_one_of_both
 from harness.prompts import SHORT_ANSWER
 from harness.task import Card, Convention, Layout, Parse, Task
-from harness.types import FileSource, Generation, Image, Record, Sample
+from harness.types import Generation, Image, Record, Sample
 
 PROMPT = "{question}"
 REQUEST = " Please answer yes or no."
@@ -32,51 +30,21 @@ PERCEPTION = ("existence", "count", "position", "color", "posters", "celebrity",
 SUBTASKS = PERCEPTION + COGNITION
 
 
-def read_release(where: Sequence[Path]) -> Iterator[Row]:
-    """``SUBTASK/0001.txt`` beside its picture, or ``SUBTASK/questions_answers_YN/0001.txt`` with ``SUBTASK/images/0001.jpg``."""
-    if not where[0].is_dir():  # named files are those of the eval_tool
-        yield from read_results(where)
-        return
-    for path in find_files(where, "*/**/*.txt"):
-        apart = path.parent.name == "questions_answers_YN"
-        folder = path.parent.parent if apart else path.parent
-        if folder.name in SUBTASKS:
-            stem = path.name.split(".txt")[0]
-            pictures = folder / "images" if apart else folder
-            found = (pictures / f"{stem}.{suffix}" for suffix in ("jpg", "png", "jpeg"))
-            image = FileSource(next((picture for picture in found if picture.exists()), pictures / f"{stem}.jpg"))
-            for row in read_fields(path, "question", "answer"):
-                yield row.but(category=folder.name, picture=stem, image=image)
+def read_release(where: Sequence[Path]) -> Iterator[Record]:
+    """Both forms that the release mixes; files named one by one are results."""
+    if not where[0].is_dir():
+        return read_results(where)
+    return text_per_picture(where, SUBTASKS, ("question", "answer"), texts="questions_answers_YN", pictures="images")
 
 
-def read_results(where: Sequence[Path]) -> Iterator[Row]:
-    """``SUBTASK.txt`` of the eval_tool: picture, question, answer and perhaps a reply in a line."""
-    for path in find_files(where, "*.txt"):
-        category = path.name.split(".txt")[0]
-        if category in SUBTASKS:
-            for row in read_fields(path, "picture", "question", "answer"):
-                yield row.but(category=category, image=media_below(path.parent, f"{category}/{row['picture']}", row.where))
+def read_results(where: Sequence[Path]) -> Iterator[Record]:
+    """``SUBTASK.txt`` of the eval_tool, where a reply may stand in a fourth field."""
+    return text_per_part(where, SUBTASKS, ("picture", "question", "answer"))
 
 
 def from_table(row: Row, root: Path) -> Record:
     """VLMEvalKit names the picture in ``image_path``, Hugging Face in ``question_id``."""
     return row.but(picture=row.get("question_id") or row["image_path"])
-
-
-def in_pairs(one: Layout) -> Layout:
-    """Number the questions of each picture and put the sub-tasks in order, so that ids are the same in all layouts."""
-
-    def read(where: Sequence[Path]) -> Iterator[Record]:
-        place: Counter[tuple[str, str]] = Counter()
-        order = {name: number for number, name in enumerate(SUBTASKS)}
-        rows = (cast(Row, record) for record in one.read(where))
-        stemmed = (row.but(picture=PurePosixPath(row["picture"]).stem) for row in rows)
-        for row in sorted(stemmed, key=lambda row: (order.get(row["category"], len(order)), row["picture"])):
-            key = row["category"], row["picture"]
-            place[key] += 1
-            yield row.but(place=place[key])
-
-    return replace(one, read=read)
 
 
 def to_sample(record: Record) -> Sample:
@@ -115,6 +83,13 @@ def scored(parse: Parse, cognition: str = "cognition", note: str = "") -> Conven
     return Convention(parse=parse, score=correct, metrics=metrics, primary="total", note=note)
 
 
+LAYOUTS = (
+    Layout(name="official", files=("*/**/*.txt",), read=read_release),
+    Layout(name="eval_tool", files=("*.txt",), read=read_results),
+    layout("vlmevalkit_tsv", "MME.tsv", adapt=from_table),
+    layout("hf_parquet", "**/test-*.parquet", adapt=from_table),
+)
+
 TASKS = (
     Task(
         name="mme",
@@ -129,17 +104,7 @@ TASKS = (
             licence="research only; pictures under their own terms",
             differences="Pairs are formed by picture; missing sub-tasks are left out of a sum.",
         ),
-        layouts=tuple(
-            map(
-                in_pairs,
-                (
-                    Layout(name="official", files=("*/**/*.txt",), read=read_release),
-                    Layout(name="eval_tool", files=("*.txt",), read=read_results),
-                    layout("vlmevalkit_tsv", "MME.tsv", adapt=from_table),
-                    layout("hf_parquet", "**/test-*.parquet", adapt=from_table),
-                ),
-            )
-        ),
+        layouts=tuple(in_order(one, SUBTASKS) for one in LAYOUTS),
         to_sample=to_sample,
         prompt=lambda sample: PROMPT.format(question=sample.question),
         prompts={

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from harness.metrics.aggregate import Metric, mean, ratio
+from harness.parsers.number import bare_float
 from harness.task import Score
 from harness.types import Parsed, Sample
 
@@ -25,6 +26,14 @@ def exact_match(prediction: str | None, references: Sequence[str]) -> float:
 def correct(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
     """The score ``correct``: exact match of the parsed answer with the sample's references."""
     return {"correct": exact_match(parsed.answer, sample.references)}
+
+
+def correct_number(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
+    """As `correct`; without options, a decimal reference counts in any spelling: 2.50 is matched by ``"2.5"``."""
+    if sample.options:
+        return correct(parsed, sample)
+    plain = (bare_float(text) or text if "." in text else text for text in sample.references)
+    return {"correct": exact_match(parsed.answer, tuple(plain))}
 
 
 Unknown = Literal["wrong", "negative", "ignored"]

@@ -158,14 +158,15 @@ MME_PEERS = (
 
 
 def mme(golden: Golden) -> Iterator[Check]:
-    from tasks.mme import in_pairs
+    from harness.data.folders import in_order
+    from tasks.mme import SUBTASKS
 
     task, expected = find_task("mme"), golden["expected"]
     expected_rows = [
         row.but(category=row["task"], picture=record["image"], item=number, reply=reply)
         for number, (row, record, reply) in enumerate(zip(rows_of(golden), golden["data"], golden["predictions"], strict=True))
     ]
-    records = list(in_pairs(Layout(name="golden", files=(), read=lambda _: iter(expected_rows))).read([Path()]))
+    records = list(in_order(Layout(name="golden", files=(), read=lambda _: iter(expected_rows)), SUBTASKS).read([Path()]))
     fed = [(task.to_sample(record), record["reply"]) for record in records]
     order = [record["item"] for record in records]
 
