@@ -178,5 +178,11 @@ def _evaluate(task: Task, model: Model, place: Place, settings: Settings, config
         data_name=place.name,
         config=dataclasses.asdict(config),
         progress=progress_on(sys.stderr, f"{model.name} on {task.name}"),
-        command=f"riddle {shlex.join(sys.argv[1:])}",
+        command=_command(),
     )
+
+
+def _command() -> str:
+    """Return this command as it was typed; Hydra rewrites ``sys.argv``."""
+    words = sys.orig_argv
+    return f"riddle {shlex.join(words[words.index('eval') :])}" if "eval" in words else ""
