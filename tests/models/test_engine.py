@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ConfigError
-from harness.types import Generation, Image, Request, Response, Text
+from harness.types import FileSource, FramePlan, Generation, Image, Request, Response, Text, Video
 from models.sphinx_x.engine import Engine, EngineOptions
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.replies import sample
@@ -314,3 +315,55 @@ def test_windows_bound_requests_and_distinct_pictures() -> None:
         shown = {group_of(request): sum(isinstance(part, Image) for part in request.parts) for request in window}
         assert len(window) <= 10
         assert sum(shown.values()) <= 4 or len(shown) == 1
+
+
+def clip(path: Path, frames: int) -> Video:
+    """An mp4 of coloured frames, as a part that shows four of them."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=4)
+        stream.width = stream.height = 48
+        stream.pix_fmt = "yuv420p"
+        for number in range(frames):
+            image = opened(picture(48, 48, number))
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
+        container.mux(stream.encode(None))
+    return Video(FileSource(path), FramePlan(count=4))
+
+
+def test_a_clip_is_its_frames_in_order(dense: Specimen, tmp_path: Path) -> None:
+    from harness.data.video import read_frames
+
+    film = clip(tmp_path / "clip.mp4", 12)
+    frames = []
+    for number, frame in enumerate(read_frames(film.source, film.frames)):
+        frame.save(tmp_path / f"{number}.png")
+        frames.append(Image(FileSource(tmp_path / f"{number}.png")))
+    shown = {"film": (film,), "frames": tuple(frames), "backwards": tuple(reversed(frames))}
+    requests = [
+        Request(key=key, sample_id=key, parts=(*parts, Text("red")), generation=Generation(max_new_tokens=20), group=key)
+        for key, parts in shown.items()
+    ]
+    found = answers(dense, requests)
+    assert replace(found["film"], key="") == replace(found["frames"], key="")
+    assert found["backwards"].text != found["frames"].text
+
+
+def test_a_damaged_clip_is_a_failure_of_its_requests(dense: Specimen, tmp_path: Path) -> None:
+    whole = clip(tmp_path / "clip.mp4", 12)
+    (tmp_path / "cut.mp4").write_bytes((tmp_path / "clip.mp4").read_bytes()[:400])
+    requests = [
+        Request(
+            key=key,
+            sample_id=key,
+            parts=(Video(FileSource(tmp_path / name), whole.frames), Text("red")),
+            generation=Generation(),
+            group=key,
+        )
+        for key, name in (("sound", "clip.mp4"), ("cut", "cut.mp4"), ("gone", "gone.mp4"))
+    ]
+    found = answers(dense, requests)
+    assert found["sound"].failure is None
+    for key in ("cut", "gone"):
+        failure = found[key].failure
+        assert failure is not None and failure.kind == "media" and f"{key}.mp4" in failure.message
