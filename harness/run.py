@@ -259,6 +259,7 @@ def described(task: Task) -> dict[str, Any]:
         "title": task.card.title,
         "unit": task.unit,
         "higher_is_better": task.higher_is_better,
+        "frames": {name: one.frame for name, one in task.conventions.items() if one.frame},
         "card": asdict(task.card),
     }
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.types import FramePlan, Generation, Parsed, Part, Query, Record, Sample, Text
 
 if TYPE_CHECKING:
+    from harness.boxes import Frame
     from harness.metrics.aggregate import Metric
 
 Prompt = Callable[[Sample], str]
@@ -49,6 +50,8 @@ class Convention:
     Attributes:
         extracted: reads an answer that a judge already took out of the reply (a stored field ``extraction`` of a reply file);
             None where the benchmark has no such step.
+        frame: what the coordinates of a parsed box count (`harness.boxes.Frame`), so that a report can draw it; None if the
+            answer is no box, or its frame is guessed.
         note: says in a sentence how it differs from ``official``.
     """
 
@@ -57,6 +60,7 @@ class Convention:
     metrics: tuple[Metric, ...]
     primary: str
     extracted: Parse | None = None
+    frame: Frame | None = None
     note: str = ""
 
 

@@ -47,6 +47,7 @@ class Run:
 
     Attributes:
         control: ``none``, ``blind`` (no picture was shown) or ``swapped`` (another sample's picture was shown).
+        frames: by convention, what the coordinates of parsed boxes count (`harness.boxes.Frame`).
         judge: who judged, empty for a rule.
         values: every metric, empty while the run is incomplete.
         broken: why the folder cannot be read, empty if it can.
@@ -64,6 +65,7 @@ class Run:
     unit: str = "percent"
     higher_is_better: bool = True
     card: Mapping[str, Any] = field(default_factory=dict)
+    frames: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
     layout: str = ""
     data_fingerprint: str = ""
@@ -149,7 +151,7 @@ def _from_about(folder: Path, about: Mapping[str, Any]) -> Run:
     kind = str(model.get("kind", "model"))
     if kind not in ("model", "baseline", "replies"):
         raise ResultError(f"{folder / 'run.json'}: model.kind is {kind!r}, not model, baseline or replies")
-    card = task.get("card")
+    card, frames = task.get("card"), task.get("frames")
     return Run(
         folder=folder,
         model=str(model["name"]) if "name" in model else folder.name,
@@ -161,6 +163,7 @@ def _from_about(folder: Path, about: Mapping[str, Any]) -> Run:
         unit=str(task.get("unit", "percent")),
         higher_is_better=bool(task.get("higher_is_better", True)),
         card=card if isinstance(card, dict) else {},
+        frames=frames if isinstance(frames, dict) else {},
         data=str(data.get("name", "")),
         layout=str(data.get("layout", "")),
         data_fingerprint=str(data.get("fingerprint", "")),
@@ -170,7 +173,7 @@ def _from_about(folder: Path, about: Mapping[str, Any]) -> Run:
         control=str(about.get("control") or "none"),
         judge=_name_of(about.get("judge")),
         generation=json.dumps(about.get("generation") or {}, sort_keys=True, ensure_ascii=False),
-        seed=str(about.get("seed", "")),
+        seed="" if about.get("seed") is None else str(about["seed"]),
         started=str(about.get("started", "")),
     )
 

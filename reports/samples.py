@@ -13,16 +13,17 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.boxes import Frame, to_pixels
 from reports.load import Asked, Run, SampleRow, media_digest, sample_rows
 from reports.pictures import Shelf, Shown, Thumbnails
 from reports.tables import coverage, flaws, interval, show
@@ -45,6 +46,14 @@ class Box:
     y: float
     width: float
     height: float
+
+    def meets(self, width: int, height: int) -> bool:
+        """Whether any of it lies on a picture of this size; one far outside would only stretch the drawing."""
+        return self.x < width and self.y < height and self.x + self.width > 0 and self.y + self.height > 0
+
+
+Boxes = Callable[[int, int], tuple[Box, ...]]
+"""The boxes to draw over a picture of a width and a height."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +116,7 @@ def write_samples(run: Run, path: Path, thumbnails: Thumbnails, *, picture_bytes
     with Asked(run) as asked:
         counts, media = _survey(run, asked)
         shelf = Shelf(thumbnails, media, picture_bytes)
-        entries = (_entry(row, asked, shelf) for row in sample_rows(run))
+        entries = (_entry(row, run, asked, shelf) for row in sample_rows(run))
         stream = (
             environment()
             .get_template("samples.html.j2")
@@ -181,8 +190,8 @@ def _flags(row: SampleRow) -> tuple[str, ...]:
     return tuple(name for name, holds in zip(FLAGS, held, strict=True) if holds)
 
 
-def _entry(row: SampleRow, asked: Asked, shelf: Shelf) -> Entry:
-    boxes = tuple(_boxes(row))
+def _entry(row: SampleRow, run: Run, asked: Asked, shelf: Shelf) -> Entry:
+    boxes = _boxes(row, run.frames.get(run.convention, ""))
     return Entry(
         id=visible(row.sample_id, 200),
         anchor=anchor(row.sample_id),
@@ -203,37 +212,38 @@ def _as_text(answer: Any) -> str:
     return answer if isinstance(answer, str) else "" if answer is None else json.dumps(answer, ensure_ascii=False)
 
 
-def _pieces(parts: Sequence[Mapping[str, Any]], shelf: Shelf, boxes: tuple[Box, ...]) -> Iterator[Piece]:
+def _pieces(parts: Sequence[Mapping[str, Any]], shelf: Shelf, boxes: Boxes) -> Iterator[Piece]:
     for part in parts:
         if "text" in part:
             yield Piece(text=visible(str(part["text"])))
         else:
             shown = shelf.put(part)
-            yield Piece(picture=shown, boxes=_on(boxes, shown) if shown.name and not shown.clip else ())
+            yield Piece(picture=shown, boxes=boxes(shown.width, shown.height) if shown.name and not shown.clip else ())
 
 
-def _boxes(row: SampleRow) -> Iterator[Box]:
-    """The boxes of a sample whose references are boxes (four numbers, corners in pixels), and the one read from its reply."""
-    references = [match for reference in row.references if (match := _BOX.fullmatch(reference))]
-    if not references or len(references) != len(row.references):
-        return
-    for match in references:
-        yield from _box("reference", [float(number) for number in match.groups()])
-    yield from _box("prediction", row.prediction)
+def _boxes(row: SampleRow, frame: str) -> Boxes:
+    """Return a function from a picture's size to the boxes of a sample: references in pixels, the answer in its frame.
+
+    Only a sample whose references are all boxes has any.
+    """
+    references = [_BOX.fullmatch(reference) for reference in row.references]
+
+    def on(width: int, height: int) -> tuple[Box, ...]:
+        if not references or not all(references):
+            return ()
+        known = [_box("reference", [float(edge) for edge in match.groups()]) for match in references if match]
+        answer = row.prediction
+        if frame in get_args(Frame) and isinstance(answer, list) and len(answer) == 4 and all(map(_is_number, answer)):
+            known.append(_box("prediction", to_pixels(answer, cast(Frame, frame), width, height)))
+        return tuple(box for box in known if box.meets(width, height))
+
+    return on
 
 
-def _box(kind: str, corners: object) -> Iterator[Box]:
-    if not isinstance(corners, list) or len(corners) != 4 or not all(isinstance(corner, int | float) for corner in corners):
-        return
-    if all(math.isfinite(corner) and abs(corner) < 1e6 for corner in corners):
-        left, top, right, bottom = (float(corner) for corner in corners)
-        yield Box(kind=kind, x=min(left, right), y=min(top, bottom), width=abs(right - left), height=abs(bottom - top))
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and abs(value) < 1e9
 
 
-def _on(boxes: tuple[Box, ...], shown: Shown) -> tuple[Box, ...]:
-    """Keep boxes that touch the picture; one far outside would be drawn nowhere and stretch nothing."""
-
-    def touches(box: Box) -> bool:
-        return box.x < shown.width and box.y < shown.height and box.x + box.width > 0 and box.y + box.height > 0
-
-    return tuple(filter(touches, boxes))
+def _box(kind: str, corners: Sequence[float]) -> Box:
+    left, top, right, bottom = (round(float(corner), 2) for corner in corners)
+    return Box(kind=kind, x=min(left, right), y=min(top, bottom), width=abs(right - left), height=abs(bottom - top))

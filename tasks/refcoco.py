@@ -144,11 +144,13 @@ METRICS = (*HIT_METRICS, Metric(name="accuracy_distinct", estimator=mean("hit", 
 
 def framed(frame: Frame, note: str) -> Convention:
     """For models that answer in another frame of the unpadded picture: their first box after any reasoning."""
-    return Convention(parse=answer_box, score=frame_score(frame), metrics=METRICS, primary="accuracy", note=note)
+    return Convention(parse=answer_box, score=frame_score(frame), frame=frame, metrics=METRICS, primary="accuracy", note=note)
 
 
 CONVENTIONS = {
-    "official": Convention(parse=first_brackets, score=frame_score("square"), metrics=METRICS, primary="accuracy"),
+    "official": Convention(
+        parse=first_brackets, score=frame_score("square"), frame="square", metrics=METRICS, primary="accuracy"
+    ),
     "pixels": framed("pixels", "For models that answer in pixels of the picture."),
     "unit": framed("unit", "For models that answer in fractions of the unpadded picture."),
     "thousandths": framed("thousandths", "For models that answer in thousandths of the unpadded picture."),
@@ -163,6 +165,7 @@ CONVENTIONS = {
     "lmms_eval": Convention(
         parse=bracketed_decimals,
         score=threshold_score(in_unit_frame),
+        frame="unit",
         metrics=THRESHOLD_METRICS,
         primary="acc@0.5",
         note="refcoco_bbox_rec: plain decimals in brackets, fractions of the unpadded picture.",

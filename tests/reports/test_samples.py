@@ -5,6 +5,7 @@ import io
 import re
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from reports.load import load_runs
@@ -77,14 +78,32 @@ def test_a_picture_that_is_gone_leaves_a_note_without_this_machines_folders(runs
     assert "secret" not in text
 
 
-def test_boxes_are_drawn_over_the_picture_in_its_pixels(runs: Path, tmp_path: Path) -> None:
-    item = Item(
-        id="1", prediction=[10.0, 20.0, 60.0, 80.0], references=("12,18,62,82",), picture=write_picture(tmp_path / "a.png")
-    )
-    write_run(runs, "nano", "refcoco_val", items=[item])
+@pytest.mark.parametrize(
+    ("frame", "prediction"),
+    [
+        ("pixels", [10.0, 20.0, 60.0, 80.0]),
+        ("unit", [10 / 320, 20 / 240, 60 / 320, 80 / 240]),
+        ("square", [1 / 32, 3 / 16, 3 / 16, 3 / 8]),
+    ],
+)
+def test_boxes_are_drawn_over_the_picture_from_their_frame(
+    runs: Path, tmp_path: Path, frame: str, prediction: list[float]
+) -> None:
+    picture = write_picture(tmp_path / "a.png", (320, 240))
+    item = Item(id="1", prediction=prediction, references=("12,18,62,82",), picture=picture)
+    write_run(runs, "nano", "refcoco_val", items=[item], **{"task.frames": {"official": frame}})
     text = page(runs, tmp_path)
     assert '<rect class="prediction" x="10.0" y="20.0" width="50.0" height="60.0"/>' in text
     assert '<rect class="reference" x="12.0" y="18.0" width="50.0" height="64.0"/>' in text
+
+
+@pytest.mark.parametrize("prediction", [[1, 2, 3], [float("inf"), 0, 1, 1], ["a", 0, 1, 1], None, {"x": 1}])
+def test_an_answer_that_is_no_box_leaves_the_reference_alone(runs: Path, tmp_path: Path, prediction: object) -> None:
+    item = Item(id="1", prediction=prediction, references=("12,18,62,82",), picture=write_picture(tmp_path / "a.png"))
+    write_run(runs, "nano", "refcoco_val", items=[item], **{"task.frames": {"official": "pixels"}})
+    text = page(runs, tmp_path)
+    assert text.count('<rect class="reference"') == 1
+    assert text.count('<rect class="prediction"') == 0
 
 
 def test_four_numbers_as_text_elsewhere_are_no_box(runs: Path, tmp_path: Path) -> None:
