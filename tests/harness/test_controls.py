@@ -72,9 +72,11 @@ def test_blind_clips_have_grey_frames_in_the_size_of_the_clip(tmp_path: Path) ->
     assert [frame.size for frame in frames] == [(64, 48)] * 3
     low, high = frames[0].convert("L").getextrema()
     assert 120 <= low <= high <= 136
-    with pytest.raises(MediaError, match="not a clip"):
-        GreyClip(picture(tmp_path, (4, 4)), 2).of.path.write_bytes(b"x")
-        GreyClip(FileSource(tmp_path / "a.jpg"), 2).read()
+    assert part.source.locator()["of"] == {"kind": "file", "path": str(tmp_path / "a.mp4")}
+    assert part.source.label == f"3 grey frames in place of {tmp_path}/a.mp4"
+    (tmp_path / "b.mp4").write_bytes(b"no clip")
+    with pytest.raises(MediaError, match=r"b\.mp4: not a clip"):
+        GreyClip(FileSource(tmp_path / "b.mp4"), 2).read()
 
 
 class Named:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
@@ -21,8 +22,9 @@ from harness.plan import Settings, Source
 from harness.progress import Lines, Live, duration, progress_on
 from harness.results import Result, load_result, load_results
 from harness.run import allowed_failures, evaluate, run_folder, score_run
-from harness.store import Reader
-from harness.types import Failure, Image, Request, Response, Text
+from harness.scoring import score_all, score_reply
+from harness.store import Reader, Stored
+from harness.types import Failure, Image, Parsed, Request, Response, Sample, Text
 from tests.harness.fakes import FakeModel, png, toy_task, write_toy
 
 
@@ -234,6 +236,34 @@ def test_scoring_anew_refuses_other_versions_and_other_data(tmp_path: Path, data
     (data / "toy.jsonl").write_text((data / "toy.jsonl").read_text() + "\n")
     with pytest.raises(DatasetError, match="not the data of the run"):
         score_run(folder, task=toy_task())
+
+
+STORED = Stored(Response(key="k", text="A"))
+
+
+@pytest.mark.parametrize(
+    ("planned", "error", "message"),
+    [
+        ([("s0", "k", STORED), ("other", "k", STORED)], DatasetError, "sample 1 is 's1' in the data and 'other' in the run"),
+        ([("s0", "k", STORED)], DatasetError, "sample 1 is 's1' in the data and None in the run"),
+        ([(f"s{i}", "k", STORED) for i in range(3)], DatasetError, "the data end after 2 samples, the run has more"),
+        ([("s0", "k", STORED), ("s1", "k", None)], ResultError, "sample 's1' has no response yet"),
+    ],
+)
+def test_replies_are_never_shifted_to_other_samples(planned: list[Any], error: type[Exception], message: str) -> None:
+    convention = toy_task().conventions["official"]
+    with pytest.raises(error, match=message):
+        list(score_all(convention, [Sample(id="s0"), Sample(id="s1")], planned))
+
+
+def test_a_sample_without_a_reply_stays_in_the_denominator_and_earns_nothing() -> None:
+    missing = score_reply(toy_task().conventions["official"], Sample(id="s", references=("A",)), None, missing=True)
+    assert (missing.scores, missing.parsed, missing.failed, missing.missing) == (
+        {"correct": 0.0},
+        Parsed(None, "no reply"),
+        None,
+        True,
+    )
 
 
 def test_scoring_needs_annotations_only(tmp_path: Path, data: Path) -> None:
