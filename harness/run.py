@@ -10,22 +10,21 @@ part of that: replies are scored by the convention of the first command (``resul
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from harness import keys, provenance, results
 from harness.engine.collect import CAUSES_NAMED, Collector
+from harness.engine.guard import logging_to, stopping
 from harness.engine.retry import Backoff
 from harness.engine.stream import Exchange
-from harness.errors import DatasetError, HarnessError, Interrupted, ResultError, RunStopped
+from harness.errors import DatasetError, ResultError, RunStopped
 from harness.model import LoglikelihoodModel, Model
 from harness.plan import Settings, Source, check, convention_of, plan
 from harness.progress import Progress
@@ -89,10 +88,10 @@ def evaluate(
         advice=f"Go on with: {command}" if command else "The same command goes on where it stopped.",
         sleep=sleep,
     )
-    with _stopping(folder, run.advice), ExitStack() as stack:
+    with stopping(folder, run.advice), ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(RunLock(folder))
-        stack.enter_context(_logging(folder))
+        stack.enter_context(logging_to(folder))
         stack.enter_context(run.progress)
         return run.complete(fingerprint, data_name, config or {})
 
@@ -299,7 +298,7 @@ def score_run(
     source = Source.find(task, where, run["limit"])
     if source.fingerprint() != run["data"]["fingerprint"]:
         raise DatasetError(f"{', '.join(map(str, where))}: not the data of the run {folder}; name those with data=")
-    with _stopping(folder, "Give the command again."), RunLock(folder), _logging(folder), Reader(folder) as store:
+    with stopping(folder, "Give the command again."), RunLock(folder), logging_to(folder), Reader(folder) as store:
         if store.count("plan") != run["data"]["n"]:
             raise ResultError(f"{folder}: the run is incomplete, {store.count()} of {run['data']['n']} samples have responses")
         return score_store(folder, run, task, source, store, name)
@@ -367,49 +366,3 @@ def _bounded(rows: Iterable[Scored], allowed: int) -> Iterator[Scored]:
                 first = "\n".join(causes[:CAUSES_NAMED])
                 raise RunStopped(f"the scorer fails on over {allowed} samples. First causes:\n{first}\nAll replies are stored.")
         yield row
-
-
-@contextmanager
-def _stopping(folder: Path, advice: str) -> Iterator[None]:
-    """Turn Ctrl-C and a full disk into errors that say how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise Interrupted(f"stopped by the user; every response so far is stored in {folder}. {advice}") from error
-    except (OSError, sqlite3.OperationalError) as error:
-        if isinstance(error, HarnessError) or not _is_full(error):
-            raise
-        raise RunStopped(f"{folder}: nothing more can be written ({error}). Make room on the disk. {advice}") from error
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
-
-
-class _QuietFile(logging.FileHandler):
-    """Writes to ``log.txt``; a full disk stops the run elsewhere, with a message, not here with a traceback."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Drop the record."""
-
-
-@contextmanager
-def _logging(folder: Path) -> Iterator[None]:
-    """Send what the harness and models log to the run folder."""
-    handler = _QuietFile(folder / "log.txt", encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("harness", "models")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.removeHandler(handler)
-            logger.setLevel(level)
-        handler.close()

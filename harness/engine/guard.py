@@ -1,0 +1,61 @@
+"""How a run ends early, and where its log goes.
+
+Ctrl-C and a full disk become errors that say how to go on; everything else passes. The log is the run folder's ``log.txt``.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import HarnessError, Interrupted, RunStopped
+
+
+@contextmanager
+def stopping(folder: Path, advice: str) -> Iterator[None]:
+    """Turn Ctrl-C and a full disk into errors that say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"stopped by the user; every response so far is stored in {folder}. {advice}") from error
+    except (OSError, sqlite3.OperationalError) as error:
+        if isinstance(error, HarnessError) or not _is_full(error):
+            raise
+        raise RunStopped(f"{folder}: nothing more can be written ({error}). Make room on the disk. {advice}") from error
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+
+
+class _QuietFile(logging.FileHandler):
+    """Writes to ``log.txt``; a full disk stops the run elsewhere, with a message, not here with a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drop the record."""
+
+
+@contextmanager
+def logging_to(folder: Path) -> Iterator[None]:
+    """Send what the harness and models log to the run folder."""
+    handler = _QuietFile(folder / "log.txt", encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("harness", "models")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+        handler.close()
