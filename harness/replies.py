@@ -1,7 +1,8 @@
 """Scores replies made elsewhere: from a benchmark's annotations and a file of replies to a finished run folder.
 
 The folder is like any other but for its responses, which nobody asked for here: reply, answer and scores stand in
-``scores.parquet``, and ``run.json`` says under ``replies`` how the file was read and joined. Media are never opened.
+``scores.parquet``, the questions under ``requests``, and ``run.json`` says under ``replies`` how the file was read and joined.
+Media are never opened.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from harness.plan import Source, convention_of
 from harness.results import Result
 from harness.run import RUNS, aggregated, as_name, described
 from harness.scoring import score_reply
-from harness.store import RunLock
+from harness.store import FILE, RunLock, Store
 from harness.task import Convention, Task
-from harness.types import Sample, Scored
+from harness.types import FileSource, Part, Sample, Scored, Text, Video
 
 NAMED = 5
 """How many missing, extra and duplicate replies are named in ``run.json``."""
@@ -89,6 +90,7 @@ def score_replies(
             "confidence": confidence,
             "config": provenance.plain(config or {}),
         }
+        _record_questions(folder, task, samples, joined.replies)
         run = _record_run(folder, task, name, convention, about)
         return _record_scores(folder, run, task, convention, samples, joined.replies)
 
@@ -120,6 +122,35 @@ def _account(file: ReplyFile, joined: Joined, paths: Sequence[Path]) -> dict[str
         "joined_by": joined.rule,
         **{name: {"n": len(found), "first": list(found[:NAMED])} for name, found in left.items()},
     }
+
+
+def _record_questions(folder: Path, task: Task, samples: Sequence[Sample], replies: Sequence[Reply | None]) -> None:
+    """Keep what was asked, for reports: the recorded prompt or else the benchmark's question, and the media that are here."""
+    for path in folder.glob(f"{FILE}*"):
+        path.unlink()
+    store = Store(folder)
+    try:
+        for number, (sample, reply) in enumerate(zip(samples, replies, strict=True)):
+            parts = [part for part in map(_found, sample.parts) if part]
+            text = reply.question if reply is not None and reply.question else sample.question
+            store.add_request(_key(number), sample.id, [*parts, {"text": text}], task.generation)
+        store.commit()
+    finally:
+        store.close()
+
+
+def _key(number: int) -> str:
+    return f"reply {number}"
+
+
+def _found(part: Part) -> dict[str, Any] | None:
+    """Describe a picture or clip without opening it; None if its file is not there."""
+    if isinstance(part, Text) or (isinstance(part.source, FileSource) and not part.source.path.exists()):
+        return None
+    shown = {"digest": None, "locator": part.source.locator()}
+    if isinstance(part, Video):
+        return {"video": part.source.label, **shown, "frames": asdict(part.frames)}
+    return {"image": part.source.label, **shown}
 
 
 def _record_run(folder: Path, task: Task, name: str, convention: str, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,8 +191,8 @@ def _record_scores(
         suffix = None if one == run["convention"] else one
 
         def rows(convention: Convention = convention) -> Iterator[Scored]:
-            pairs = zip(samples, replies, strict=True)
-            return (score_foreign(convention, sample, reply) for sample, reply in pairs)
+            pairs = enumerate(zip(samples, replies, strict=True))
+            return (replace(score_foreign(convention, *pair), keys=(_key(number),)) for number, pair in pairs)
 
         (folder / results.result_name(suffix)).unlink(missing_ok=True)
         results.write_scores(folder / results.scores_name(suffix), rows)

@@ -26,10 +26,11 @@ PICTURE_BYTES = 4_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class LeaderboardResult:
-    """What was written, and the rows of the CSV file as dictionaries."""
+    """What was written, the rows of the CSV file as dictionaries, and what could not be shown as a number, in words."""
 
     paths: tuple[Path, ...]
     rows: tuple[Mapping[str, Any], ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def index(self) -> Path:
@@ -86,7 +87,13 @@ def build_leaderboard(
     _write(markdown, as_markdown(board, title))
     _write_csv(table, rows)
     _write(index, _html(board, runs_root, title, pages, unreadable))
-    return LeaderboardResult(paths=(index, markdown, table, *(out / page for page in pages.values())), rows=rows)
+    left_out = (
+        *(f"incomplete, no number: {plain(run.model)} on {plain(run.title)} ({run.folder})" for run in board.incomplete),
+        *(f"cannot be read: {plain(run.broken)}" for run in board.broken),
+    )
+    return LeaderboardResult(
+        paths=(index, markdown, table, *(out / page for page in pages.values())), rows=rows, left_out=left_out
+    )
 
 
 def _write_pages(board: Board, out: Path, picture_bytes: int) -> tuple[dict[Key, str], dict[Key, str]]:

@@ -327,9 +327,9 @@ class Asked:
         return [[part for part in request["parts"] if isinstance(part, dict)] for request in found if request is not None]
 
 
-def media_digest(part: Mapping[str, Any]) -> str:
-    """Return what names the bytes of a stored part, empty for a text or for media that could not be read."""
-    return str(part.get("digest") or "")
+def media_name(part: Mapping[str, Any]) -> str:
+    """Return what names a stored picture or clip: the digest of its bytes, or where it lies if nobody has opened it."""
+    return str(part.get("digest") or json.dumps(part.get("locator"), sort_keys=True, default=str))
 
 
 def media_label(part: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import MediaError
 from harness.types import FramePlan
-from reports.load import media_digest, media_label
+from reports.load import media_label, media_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,7 +63,7 @@ class Thumbnails:
 
     def get(self, part: Mapping[str, Any], allowance: int) -> Thumbnail | str:
         """Return the thumbnail of a stored media part in at most about ``allowance`` bytes, or why there is none."""
-        key = (media_digest(part), str(part.get("frames")), allowance)
+        key = (media_name(part), str(part.get("frames")), allowance)
         if key not in self._made:
             while len(self._made) >= self._kept:
                 del self._made[next(iter(self._made))]
@@ -84,7 +84,7 @@ class Shelf:
         """Store a media part's thumbnail if there is room and say what to show in its place."""
         label = media_label(part)
         clip = "frames" in part
-        name = "m" + blake2b(f"{media_digest(part)} {part.get('frames')}".encode(), digest_size=8).hexdigest()
+        name = "m" + blake2b(f"{media_name(part)} {part.get('frames')}".encode(), digest_size=8).hexdigest()
         if name not in self.stored:
             made = self._thumbnails.get(part, self._allowance)
             if isinstance(made, str):
@@ -108,7 +108,7 @@ def _make(part: Mapping[str, Any], allowance: int) -> Thumbnail | str:
         clip = "frames" in part
         picture = _strip(source, part["frames"]) if clip else open_image(source)
     except MediaError as error:
-        return f"cannot be shown any more: {_without_folder(str(error), part)}"
+        return f"cannot be shown: {_without_folder(str(error), part)}"
     uri = _encode(picture, allowance, picture.width if clip else LONGEST)
     return Thumbnail(uri=uri, width=picture.width, height=picture.height)
 

@@ -24,7 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.boxes import Frame, to_pixels
-from reports.load import Asked, Run, SampleRow, media_digest, sample_rows
+from reports.load import Asked, Run, SampleRow, media_name, sample_rows
 from reports.pictures import Shelf, Shown, Thumbnails
 from reports.tables import coverage, flaws, interval, show
 from reports.visible import anchor, visible
@@ -175,7 +175,7 @@ def _survey(run: Run, asked: Asked) -> tuple[Mapping[str, int], int]:
     media: set[str] = set()
     for row in sample_rows(run):
         counts.update((_verdict(row), *_flags(row)))
-        media.update(media_digest(part) for parts in asked.parts(row.keys) for part in parts if "text" not in part)
+        media.update(media_name(part) for parts in asked.parts(row.keys) for part in parts if "text" not in part)
     return counts, len(media)
 
 
