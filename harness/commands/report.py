@@ -1,37 +1,56 @@
-"""``riddle report``: the leaderboard of all finished runs, as files and as a table."""
+"""``riddle report``: the leaderboard of all finished runs, as files, and in short on the terminal.
+
+The terminal has benchmarks below one another and models side by side, since a terminal is narrow and benchmarks are many; notes,
+samples and everything else are in the files.
+"""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.commands.eval import number
 from harness.commands.outcome import Outcome
-from harness.commands.rooms import BOARD_ON_TERMINAL, LEADERBOARD, RUNS, function
+from harness.commands.rooms import LEADERBOARD, function
+from harness.commands.tables import table
 from harness.config import ReportConfig
 
 CONFIG = ReportConfig
 
 
 def run(config: ReportConfig) -> Outcome:
-    """Write the leaderboard; the result holds its files and one entry a number."""
+    """Write the leaderboard; the result holds its files, one entry a number, and what could not be shown."""
     out = config.out or config.paths.leaderboard
     board = function(LEADERBOARD)(config.runs, out, title=config.title)
     files = [str(path) for path in board.paths]
-    result = {"kind": "leaderboard", "index": str(board.index), "files": files, "runs": str(config.runs), "rows": [*board.rows]}
-    return Outcome((result,))
+    result = {"kind": "leaderboard", "index": str(board.index), "files": files, "left_out": [*board.left_out]}
+    return Outcome(({**result, "rows": [*board.rows]},))
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return the tables, and where to look further."""
-    return "\n".join(f"{_tables(result['runs'])}\nleaderboard: {result['index']}" for result in results)
+    """Return the primary metrics, what could not be shown, and where to look further."""
+    return "\n".join("\n".join([_table(one["rows"]), "", *one["left_out"], f"leaderboard: {one['index']}"]) for one in results)
 
 
-def _tables(runs: str) -> str:
-    from pathlib import Path
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    shown = [row for row in rows if row["primary"] in (True, "yes")]
+    models = list(dict.fromkeys(map(_model, shown)))
+    cells = {(_benchmark(row), _model(row)): _cell(row) for row in shown}
+    lines = [[*line, *(cells.get((line, model), "") for model in models)] for line in dict.fromkeys(map(_benchmark, shown))]
+    return table(["benchmark", "metric", "data", *models], lines, right=models)
 
-    from rich.console import Console
 
-    text = io.StringIO()
-    function(BOARD_ON_TERMINAL)(function(RUNS)(Path(runs)), Console(file=text, width=200))
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+def _model(row: Mapping[str, Any]) -> str:
+    return row["model"] if row["control"] == "none" else f"{row['model']} ({row['control']})"
+
+
+def _benchmark(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what numbers must share to stand in one line: benchmark, metric with its convention and prompt, data."""
+    special = [name for name in (row["convention"], row["prompt"]) if name not in ("official", "default")]
+    return row["title"], row["metric"] + (f" ({', '.join(special)})" if special else ""), row["data"]
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    unit = row["unit"]
+    interval = f" [{number(row['low'], unit)}, {number(row['high'], unit)}]" if row["low"] is not None else ""
+    return f"{number(row['value'], unit)}{interval}"

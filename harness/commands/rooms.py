@@ -8,8 +8,6 @@ from typing import Any, Final
 
 MINI: Final = "tasks.mini:write"
 LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
-BOARD_ON_TERMINAL: Final = "reports.terminal:print_table"
-RUNS: Final = "reports.load:load_runs"
 
 BENCHES: Final[Mapping[str, str]] = {
     "startup": "harness.bench.startup:bench_startup",

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
-    """Return rows below a head, columns two spaces apart; the columns named in ``right`` are aligned to the right."""
-    lines = [list(head), *[[str(cell) for cell in row] for row in rows]]
+    """Return rows below a head, columns two spaces apart; the columns named in ``right`` are aligned to the right.
+
+    Control characters, which a name from elsewhere may hold, are shown as ``�``: they must not drive the reader's terminal.
+    """
+    lines = [[_printable(str(cell)) for cell in row] for row in [head, *rows]]
     widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
     lines.insert(1, ["─" * width for width in widths])
-    columns = list(zip(widths, (name in right for name in head), strict=True))
+    columns = list(zip(widths, (str(name) in right for name in head), strict=True))
     return "\n".join("  ".join(map(_cell, line, columns)).rstrip() for line in lines)
 
 
@@ -28,6 +31,10 @@ def entries(pairs: Sequence[tuple[str, str]], width: int = 110) -> str:
         labels = [name, *[""] * (len(paragraphs) - 1)]
         lines += [f"{label:<{indent}}{line}".rstrip() for label, line in zip(labels, paragraphs, strict=True)]
     return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _cell(cell: str, column: tuple[int, bool]) -> str:
