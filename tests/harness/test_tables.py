@@ -3,7 +3,7 @@ from harness.commands.tables import entries, table
 
 def test_columns_are_aligned_and_nothing_is_cut_off():
     shown = table(["name", "n"], [["a" * 100, "1"], ["b", "12345"]], right=("n",))
-    head, rule, first, second = shown.splitlines()
+    _, rule, first, second = shown.splitlines()
     assert first == "a" * 100 + "      1"
     assert second == "b" + " " * 99 + "  12345"
     assert len(rule) == len(first)
