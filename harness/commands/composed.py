@@ -29,12 +29,16 @@ def compose_and_run(verb: str, prepared: Prepared, outcomes: list[Outcome]) -> N
     sweep = _sweep_folder(prepared)
     words = [*prepared.words, *([f"hydra.sweep.dir='{sweep}'"] if sweep else [])]
     in_process: list[Outcome] = []
+    stopped = False
     try:
         failure = _call_hydra(verb, words, in_process)
         if failure:
             outcomes.append(Outcome(problems=(failure,)))
+    except KeyboardInterrupt:
+        stopped = True
+        raise
     finally:
-        outcomes.extend(_gathered(sweep) if sweep and sweep.is_dir() else in_process)
+        outcomes.extend(_gathered(sweep, stopped) if sweep and sweep.is_dir() else in_process)
 
 
 def job(verb: str, composed: Any) -> Outcome:
@@ -120,13 +124,13 @@ def _sweep_folder(prepared: Prepared) -> Path | None:
     return Path(settings.get("hydra.sweep.dir", f"{runs}/.sweeps/{stamp}-{os.getpid()}").strip("'\""))
 
 
-def _gathered(sweep: Path) -> Iterator[Outcome]:
-    """Read the outcomes of a sweep's jobs in their order; a job that left none is a problem of its own."""
+def _gathered(sweep: Path, stopped: bool) -> Iterator[Outcome]:
+    """Read the outcomes of a sweep's jobs in their order; one that left none is a problem of its own, unless the user stopped it."""
     for folder in sorted((f for f in sweep.iterdir() if f.name.isdigit()), key=lambda f: int(f.name)):
         file = folder / "outcome.json"
         if file.is_file():
             yield Outcome.of_document(json.loads(file.read_text(encoding="utf-8")))
-        else:
+        elif not stopped:
             message = f"job {folder.name} ended without an outcome; see its messages above or in {folder}"
             yield Outcome(problems=(Problem("JobLost", message, exit=INCOMPLETE),))
 
