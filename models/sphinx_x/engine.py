@@ -3,8 +3,9 @@
 A window of requests is taken from the stream with its pictures encoded (``pictures``); prompts are grouped by their pictures
 and batched by length (``schedule``); each batch decodes until its last reply ends (``decoder``, ``replies``). A picture that
 cannot be read, or a prompt that does not fit, becomes a failure of its own requests. Not here: what a task is, retries,
-storage. The choice a reader may question: a batch is decoded to its end instead of being refilled as rows finish, because
-finished rows cost nothing here (they leave the packed tokens at once).
+storage. Two choices a reader may question. A batch is decoded to its end instead of being refilled as rows finish, because
+finished rows cost nothing here (they leave the packed tokens at once). And where two tokens are so close that rounding decides,
+which differs from batch to batch, the request is run once more on its own by transformers' forward pass, and that decides.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from harness.types import Failure, Request, Response, Text
 from models.sphinx_x.decoder import Decoder, Rows
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.pictures import Pictures, Visual
-from models.sphinx_x.replies import Replies, Reply
+from models.sphinx_x.replies import Replies, Reply, close_calls
 from models.sphinx_x.schedule import Group, Prompt, group_of, plan
 from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tokenizer import Tokenizer
@@ -174,8 +175,12 @@ class Engine:
         ends = torch.tensor(list(accumulate(suffixes)), device=hidden.device) - 1
         logits = self._decoder.logits(hidden[ends])
         live = replies
+        exact = self._decoder.dtype == torch.float32
         while True:
             tokens = self._replies.choose(logits, live)
+            if exact:
+                for place in close_calls(logits, live):
+                    tokens[place] = self._alone(live[place])
             keep = [
                 place
                 for place, (reply, token) in enumerate(zip(live, tokens.tolist(), strict=True))
@@ -190,6 +195,12 @@ class Engine:
             logits = self._decoder.logits(self._decoder.step(rows, tokens))
         share = (time.perf_counter() - started) / len(replies)
         return [(reply.prompt, self._response(reply, share)) for reply in replies]
+
+    def _alone(self, reply: Reply) -> int:
+        """The next token of a greedy reply, from its own pictures and text in no company and without any cache."""
+        pictures = self._pictures.alone(reply.prompt.request)
+        sequence = self._model.splice(pictures, [*reply.prompt.ids, *reply.ids])
+        return int(self._model(sequence[None], use_cache=False, logits_to_keep=1).logits[0, -1].argmax())
 
     def _response(self, reply: Reply, seconds: float) -> Response:
         return Response(

@@ -80,6 +80,13 @@ class Pictures:
             for view, empty in enumerate(views.empty)
         )
 
+    @torch.inference_mode()
+    def alone(self, request: Request) -> list[Tensor]:
+        """Visual positions of a request's pictures, encoded in no company. Raises `MediaError` if one cannot be read."""
+        target = self._model.start_img
+        views = views_of_prompt(list(_decoded(request)), self._model.variant)
+        return self._model.encode([_moved(one, target) for one in views])
+
     def _open(self, item: Request | list[Request]) -> _Opened | list[Request]:
         """What a worker thread does: open the pictures of a request; a finished window passes through."""
         return item if isinstance(item, list) else self._opened(item)

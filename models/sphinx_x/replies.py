@@ -19,6 +19,9 @@ from models.sphinx_x.schedule import Prompt
 from models.sphinx_x.template import STOP
 from models.sphinx_x.tokenizer import Tokenizer
 
+CLOSE = 1e-4
+"""A lead, in logits, that float32 rounding might turn round; in a nano model replies differ by 3e-6 from batch to batch."""
+
 
 @dataclass(slots=True)
 class Reply:
@@ -72,6 +75,13 @@ class Replies:
             return False
         text = self._tokenizer.decode(reply.ids)
         return any(stop in text for stop in stops)
+
+
+def close_calls(logits: Tensor, replies: Sequence[Reply]) -> list[int]:
+    """The greedy replies whose best token leads by less than `CLOSE`, by place; logits are [n, vocabulary]."""
+    rivals = (logits > logits.amax(dim=-1, keepdim=True) - CLOSE).sum(dim=-1)
+    found = rivals.gt(1).nonzero()[:, 0].tolist()
+    return [place for place in found if replies[place].prompt.request.generation.temperature <= 0]
 
 
 def _stops(reply: Reply) -> list[str]:

@@ -103,6 +103,17 @@ def test_replies_do_not_depend_on_batch_size_or_order(built: Specimen, options: 
     assert {response.finish_reason for response in alone.values()} == {"stop", "length"}
 
 
+def test_close_calls_are_decided_by_the_request_on_its_own(built: Specimen, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = mixed_requests(40, seed=9)
+    plain = answers(built, requests)
+    decided: list[int] = []
+    alone = Engine._alone
+    monkeypatch.setattr(Engine, "_alone", lambda engine, reply: decided.append(alone(engine, reply)) or decided[-1])
+    monkeypatch.setattr("models.sphinx_x.replies.CLOSE", math.inf)
+    assert answers(built, requests) == plain
+    assert len(decided) == sum(response.completion_tokens or 0 for response in plain.values())
+
+
 def test_loglikelihood_is_that_of_transformers_in_any_batch(built: Specimen) -> None:
     model, tokenizer = built
     requests = mixed_requests(24, seed=2)
@@ -150,7 +161,8 @@ def test_each_group_of_pictures_is_encoded_once_even_across_windows(dense: Speci
     assert sum(counts) == sum(shown.values())
 
 
-def test_experts_see_every_token_once_and_no_padding() -> None:
+def test_experts_see_every_token_once_and_no_padding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.sphinx_x.replies.CLOSE", 0.0)  # no second look at close calls
     built = sparse_specimen()
     model, _ = built
     seen: list[int] = []
