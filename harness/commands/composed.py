@@ -125,7 +125,7 @@ def _sweep_folder(prepared: Prepared) -> Path | None:
 
 
 def _gathered(sweep: Path, stopped: bool) -> Iterator[Outcome]:
-    """Read the outcomes of a sweep's jobs in their order; one that left none is a problem of its own, unless the user stopped it."""
+    """Read the outcomes of a sweep's jobs in order; one that left none is a problem of its own, unless the user stopped it."""
     for folder in sorted((f for f in sweep.iterdir() if f.name.isdigit()), key=lambda f: int(f.name)):
         file = folder / "outcome.json"
         if file.is_file():
