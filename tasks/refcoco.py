@@ -130,6 +130,7 @@ def to_sample(record: Record) -> Sample:
             "height": int(size[1]) if size else None,
             "image": PurePosixPath(record["image_path"]).name,
             "question_id": record["question_id"],
+            "index": str(record.get("index", "")),
         },
     )
 

@@ -41,8 +41,9 @@ def in_order(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questio
     for value, numbers in blocks.items():
         positions = (named.get(value) if value else None) or _stretch(named.get("", []), numbers, replies, texts)
         if positions is None or len(positions) != len(numbers):
-            found = f"{len(positions)}" if positions is not None else "no stretch of the file with its questions,"
-            return Trial(rule=rule, placed={}, objection=f"{value or 'the file'}: {found} replies for {len(numbers)} samples")
+            block = value or "the file"
+            found = "no part of the file has" if positions is None else f"{len(positions)} replies for"
+            return Trial(rule=rule, placed={}, objection=f"{block}: {found} its {len(numbers)} questions")
         pairs = list(zip(positions, numbers, strict=True))
         differing = [pair for pair in pairs if not texts.agrees(replies[pair[0]], pair[1])]
         if differing:

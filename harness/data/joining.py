@@ -109,7 +109,7 @@ def _share(trial: Trial, samples: Sequence[Sample], replies: Sequence[Reply]) ->
 
 
 def _rules(samples: Sequence[Sample], replies: Sequence[Reply]) -> Iterator[_Rule]:
-    """The rules that go by more than the question."""
+    """The rules that go by more than the question; lmms-eval's ``doc_id`` is a place, no id."""
     names = dict.fromkeys(name for reply in replies for name in reply.ids)
     groups = _group_values(samples)
     for name in names:
@@ -117,15 +117,27 @@ def _rules(samples: Sequence[Sample], replies: Sequence[Reply]) -> Iterator[_Rul
             yield from _by_id(name, samples, groups)
     yield _Rule(name="picture and question", of_reply=_pictures, of_sample=_shown, by_text=True)
     yield _Rule(name="expected answer and question", of_reply=_expected, of_sample=_references, by_text=True)
-    asked = all(reply.question for reply in replies)
-    if "docid" in names and asked:
-        yield _Rule(
-            name="doc_id = the place in the data",
-            of_reply=lambda reply: (reply.ids.get("docid", ""),),
-            of_sample=lambda number, _: (str(number),),
-        )
-    if not asked and all(_is_box(key) for reply in replies for key in _expected(reply)):
+    yield _Rule(
+        name="picture and expected answer",
+        of_reply=lambda reply: (f"{name}|{answer}" for name in _pictures(reply) for answer in _expected(reply)),
+        of_sample=lambda number, sample: (
+            f"{name}|{one}" for name in _shown(number, sample) for one in _references(number, sample)
+        ),
+    )
+    if all(reply.question for reply in replies):
+        for name in names:
+            yield from (_by_place(name, first) for first in (0, 1))
+    elif all(_is_box(_canonical(reply.reference)) for reply in replies):
         yield _Rule(name="expected box", of_reply=_expected, of_sample=_references, dealt=True)
+
+
+def _by_place(name: str, first: int) -> _Rule:
+    """Running numbers: only tried where every reply records its question, so that a wrong start shows."""
+    return _Rule(
+        name=f"{name} = the place in the data, counted from {first}",
+        of_reply=lambda reply: (reply.ids[name],) if name in reply.ids else (),
+        of_sample=lambda number, _: (str(number + first),),
+    )
 
 
 def _by_question(groups: Sequence[str], texts: Questions) -> Iterator[_Rule]:

@@ -38,7 +38,7 @@ REFERENCE_FIELDS = ("groundtruth", "gt", "gtanswers", "gtanswer", "gtbbox", "gtb
 CATEGORY_FIELDS = ("category", "dataset", "subtask", "task", "kind", "type")
 EXTRACTION_FIELDS = ("extraction", "outputchatgptchoice", "judgeextraction")
 
-_ANNOTATION_FIELDS = frozenset({"choices", "options", "label", "answers", "questiontype", "answertype", "gtanswers", "a"})
+_ANNOTATION_FIELDS = frozenset({"choices", "options", "questiontype", "answertype", "a"})
 """Where one of these stands beside ``answer`` and nothing else looks like a reply, the answer is the benchmark's own."""
 
 
@@ -179,8 +179,6 @@ def _reply_field(fields: Mapping[str, Any]) -> str | None:
         if name == "answer" and fields.keys() & _ANNOTATION_FIELDS:
             continue
         return name
-    if "gtanswers" in fields and "answer" in fields:
-        return "answer"  # a list of records with both the reply and what was expected
     return None
 
 
@@ -205,9 +203,9 @@ def _from_fields(found: Found, fields: Mapping[str, Any], reply: str, text: str 
 
 
 def _from_lmms_eval(found: Found, fields: Mapping[str, Any], path: Path) -> Reply:
-    """The sample's own record stands in ``doc``; older and newer versions differ in what else is there."""
-    doc = fields.get("doc")
-    own = {plain_name(str(name)): one for name, one in doc.items()} if isinstance(doc, dict) else {}
+    """The sample's own record stands in ``doc``; where that is left out, the values of the metrics may hold its id."""
+    held = [fields["doc"]] if isinstance(fields.get("doc"), dict) else [one for one in fields.values() if isinstance(one, dict)]
+    own = {plain_name(str(name)): one for doc in held for name, one in doc.items()}
     text = as_text(fields["resps"] if fields.get("resps") else fields.get("filteredresps"))
     asked = _first_text(fields.get("arguments") or fields.get("input"))
     merged = {**({"prompt": asked} if asked else {}), **own, "docid": fields["docid"]}

@@ -104,7 +104,7 @@ def open_records(path: Path) -> tuple[str, Iterator[Found]]:
     text = _text(path)
     start = text.lstrip()[:1]
     if suffix in (".csv", ".tsv"):
-        return "table", _table(path, text, "\t" if suffix == ".tsv" else ",")
+        return "table", _table(path, text, _delimiter(text, suffix))
     if start in ("{", "["):
         return _json(path, text)
     if suffix == ".txt":
@@ -183,6 +183,13 @@ def _members(path: Path, value: Mapping[str, Any], category: str) -> Iterator[Fo
             yield from _members(path, one, key)
         else:
             yield Found(where, one, key, category)
+
+
+def _delimiter(text: str, suffix: str) -> str:
+    """A table's header shows what parts its columns, whatever the suffix says; semicolons are what some spreadsheets write."""
+    header = text.lstrip("\r\n").partition("\n")[0]
+    usual = "\t" if suffix == ".tsv" else ","
+    return max((usual, "\t", ",", ";"), key=header.count)
 
 
 def _table(path: Path, text: str, delimiter: str) -> Iterator[Found]:

@@ -179,3 +179,24 @@ def test_whatever_is_left_out_or_shuffled_no_reply_goes_to_another_sample(kept: 
     result = joined(samples, replies)
     assert texts(result) == [str(n) if n in kept else None for n in range(41)]
     assert len(result.missing) == 41 - len(kept)
+
+
+def test_running_numbers_count_places_only_where_the_questions_bear_them_out() -> None:
+    samples = [sample(f"q{n}", f"What is {word}?", picture=f"{n}.png") for n, word in enumerate(OBJECTS * 2)]
+    for first in (0, 1):
+        replies = [by_id(str(n + first), one.id, one.question) for n, one in enumerate(samples)]
+        result = joined(samples, replies)
+        assert texts(result) == [one.id for one in samples]
+        assert f"counted from {first}" in result.rule
+    with pytest.raises(ReplyError):
+        joined(samples, [by_id(str(n), one.id) for n, one in enumerate(samples)])
+    with pytest.raises(ReplyError, match="questions differ"):
+        joined(samples, [by_id(str(n + 3), one.id, one.question) for n, one in enumerate(samples)])
+
+
+def test_a_pair_about_one_picture_is_told_apart_by_the_expected_answer() -> None:
+    samples = [sample(f"{n}#{k}", f"Is it {k}?", picture=f"{n}.png", references=(k,)) for n in range(4) for k in ("yes", "no")]
+    replies = [
+        Reply(where="x", text=one.id, picture=f"{one.cluster}.jpg", reference=one.references[0].upper()) for one in samples
+    ]
+    assert texts(joined(samples, replies[::-1])) == [one.id for one in samples]

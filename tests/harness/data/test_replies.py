@@ -31,6 +31,7 @@ def read(path: Path, content: str | bytes) -> list[Reply]:
         ({"question": "Q", "ground_truth": [1, 2, 3, 4], "model_output": "[1]"}, "[1]"),
         ({"question": "left", "gt_answers": [1, 2, 3, 4], "answer": "[1]"}, "[1]"),
         ({"doc_id": 0, "doc": {"question": "Q", "answer": "x"}, "resps": [["Yes"]], "filtered_resps": ["yes"]}, "Yes"),
+        ({"doc_id": 0, "score": {"question_id": "a/1.png"}, "resps": [["Yes"]]}, "Yes"),
         ({"doc_id": 0, "target": "x", "filtered_resps": ["yes"]}, "yes"),
         ({"id": 1, "pred": 3}, "3"),
         ({"id": 1, "pred": [1, 2, 3, 4]}, "[1, 2, 3, 4]"),
@@ -95,6 +96,11 @@ def test_form_does_not_matter_marks_line_ends_and_compression(tmp_path: Path) ->
         ("c.jsonl.gz", gzip.compress(lines.encode())),
     ):
         assert [reply.text for reply in read(tmp_path / name, content)] == ["A", "B"]
+
+
+@pytest.mark.parametrize("content", ["id;response\n1;A, b\n", "id\tresponse\n1\tA, b\n", 'id,response\n1,"A, b"\n'])
+def test_the_header_shows_what_parts_the_columns(tmp_path: Path, content: str) -> None:
+    assert [reply.text for reply in read(tmp_path / "a.csv", content)] == ["A, b"]
 
 
 def test_tabbed_lines_keep_an_empty_reply_and_refuse_another_width(tmp_path: Path) -> None:
