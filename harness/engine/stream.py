@@ -160,11 +160,16 @@ class Exchange:
         if not isinstance(reply, Response):
             self._stray(f"{type(reply).__name__} instead of a Response")
             return
-        request = asked.pop(reply.key, None)
+        request = asked.pop(reply.key, None) if isinstance(reply.key, str) else None
         if request is None:
             self._stray(f"a response under the key {str(reply.key)[:64]!r}, which is not in flight")
             return
-        self._settle(request, checked(reply, request, self.kind))
+        try:
+            response = checked(reply, request, self.kind)
+        except (TypeError, ValueError, AttributeError) as error:
+            self._fail(request, Failure("reply", _cut(f"a field of the response is malformed: {error}")))
+        else:
+            self._settle(request, response)
 
     def _stray(self, what: str) -> None:
         self.strays += 1
@@ -239,7 +244,7 @@ def checked(response: Response, request: Request, kind: Kind = "generate") -> Re
     return Response(
         key=request.key,
         text=_storable(text),
-        finish_reason="error" if failure is not None else response.finish_reason,
+        finish_reason="error" if failure is not None else "length" if response.finish_reason == "length" else "stop",
         prompt_tokens=None if response.prompt_tokens is None else int(response.prompt_tokens),
         completion_tokens=None if response.completion_tokens is None else int(response.completion_tokens),
         seconds=None if response.seconds is None else float(response.seconds),

@@ -368,6 +368,24 @@ def test_text_that_is_no_text_is_a_failure() -> None:
     assert response.failure == Failure("reply", "the reply's text is NoneType, not a string")
 
 
+@pytest.mark.parametrize(
+    "fields", [{"prompt_tokens": "many"}, {"seconds": "soon"}, {"logprobs": None}, {"failure": "oops"}, {"logprobs": ("x",)}]
+)
+def test_a_response_with_a_malformed_field_fails_its_request(fields: dict[str, object]) -> None:
+    def answer(request: Request) -> object:
+        return Response(key=request.key, text="A", **(fields if request.key == "k1" else {}))  # type: ignore[arg-type]
+
+    run = Run(batched(3, Counter(), answer))
+    assert list(run.failed) == ["k1"]
+    assert run.failed["k1"].message.startswith("a field of the response is malformed: ")
+
+
+def test_numbers_of_other_libraries_become_plain() -> None:
+    numpy = pytest.importorskip("numpy")
+    response = checked(Response(key="k0", prompt_tokens=numpy.int64(3), seconds=numpy.float32(0.5), finish_reason=None), one())  # type: ignore[arg-type]
+    assert (type(response.prompt_tokens), type(response.seconds), response.finish_reason) == (int, float, "stop")
+
+
 def test_a_content_filter_is_a_failure_that_keeps_the_text() -> None:
     response = checked(Response(key="k0", text="I can", finish_reason="filter"), one())
     assert (response.text, response.failure and response.failure.kind) == ("I can", "filter")
