@@ -96,7 +96,15 @@ class Entry:
 def page_name(run: Run) -> str:
     """The name of a run's page, which stays the same as long as the run does."""
     names = (run.model, f"{run.task}@{run.data}", run.folder.name[:24], run.convention)
-    return "__".join(anchor(name) for name in names) + ".html"
+    return "__".join(map(_short, names)) + ".html"
+
+
+def _short(name: str) -> str:
+    """A name that keeps a file name under the 255 bytes that file systems allow, still distinct for distinct input."""
+    whole = anchor(name)
+    return (
+        whole if len(whole) <= 60 else f"{whole[:44]}~{hashlib.blake2b(name.encode(errors='replace'), digest_size=6).hexdigest()}"
+    )
 
 
 def write_samples(run: Run, path: Path, thumbnails: Thumbnails, *, picture_bytes: int, home: str) -> None:

@@ -45,6 +45,15 @@ def test_every_cell_leads_to_a_page_that_exists(runs: Path, tmp_path: Path) -> N
     assert all((index.parent / link.split("#")[0]).is_file() for link in links)
 
 
+def test_a_very_long_name_still_makes_a_file_name(runs: Path, tmp_path: Path) -> None:
+    names = ["模型" * 40 + end for end in ("a", "b")]
+    for number, name in enumerate(names):
+        write_run(runs / str(number), "short", **{"model.name": name})
+    paths = build_leaderboard(runs, tmp_path / "out").paths
+    assert len(set(paths)) == 5
+    assert all(len(path.name.encode()) < 250 for path in paths)
+
+
 def test_nothing_is_loaded_and_no_script_holds_data(runs: Path, tmp_path: Path) -> None:
     write_run(runs, "</script><script>alert(1)</script>", items=[Item(id='"><img src=x onerror=alert(1)>', reply="<script>")])
     for path in build_leaderboard(runs, tmp_path / "out").paths:
