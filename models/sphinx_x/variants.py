@@ -239,9 +239,9 @@ NANO = _small("nano", size=48, widths=(32, 64, 128), depths=(1, 2, 2), vit=(96, 
 NANO_MOE = replace(
     NANO,
     name="nano_moe",
-    backbone=replace(_NANO, kind="mixtral", experts=8, active_experts=2, load_balance=0.01),
+    backbone=replace(_NANO, kind="mixtral", ffn=384, experts=8, active_experts=2, load_balance=0.01),
 )
-"""``nano`` with eight experts a layer, two active."""
+"""``nano`` with eight experts a layer, two active; each is somewhat narrower, so that the weights stay below 20 MB."""
 
 MICRO = _small(
     "micro",

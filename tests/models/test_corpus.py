@@ -127,7 +127,7 @@ def test_yes_and_no_are_about_equally_frequent() -> None:
 def test_every_family_finds_something_to_ask(kind: type[World]) -> None:
     worlds = [draw_training_world(kind.__name__.lower(), number, 3) for number in range(40)]
     for family, make in FAMILIES[kind].items():
-        made = [make(world, random.Random(number)) for number, world in enumerate(worlds)]  # type: ignore[operator]
+        made = [make(world, random.Random(number)) for number, world in enumerate(worlds)]
         assert any(turn is not None and turn.answer for turn in made), family
 
 

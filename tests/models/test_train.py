@@ -16,6 +16,7 @@ from models.sphinx_x.corpus.mini import LATE
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.tiling import views_of, views_of_prompt
 from models.sphinx_x.tokenizer import Tokenizer
+from models.sphinx_x.train import upcycle
 from models.sphinx_x.train.batch import Picture, collate, draw_pictures
 from models.sphinx_x.train.config import PretrainConfig, TrainConfig
 from models.sphinx_x.train.curves import plot
@@ -144,8 +145,6 @@ def test_a_partly_written_state_is_not_read(whole: Path) -> None:
 
 
 def test_a_sparse_model_starts_where_the_dense_one_stood(whole: Path, words: Tokenizer) -> None:
-    from models.sphinx_x.train import upcycle
-
     dense, _ = checkpoint.load(whole / "model")
     sparse = SphinxX(MICRO_MOE).eval()
     upcycle.initialise(sparse, whole / "model", seed=0)
@@ -155,6 +154,16 @@ def test_a_sparse_model_starts_where_the_dense_one_stood(whole: Path, words: Tok
     assert torch.allclose(one, other, atol=0.1 * float(one.std()))
     experts = sparse.language_model.model.layers[0].mlp.experts.down_proj
     assert not torch.equal(experts[0], experts[1])
+
+
+def test_narrower_experts_keep_the_strongest_neurons(whole: Path) -> None:
+    dense, _ = checkpoint.load(whole / "model")
+    sparse = SphinxX(replace(MICRO_MOE, backbone=replace(MICRO_MOE.backbone, ffn=40)))
+    upcycle.initialise(sparse, whole / "model", seed=0)
+    block = dense.language_model.requires_grad_(False).model.layers[0].mlp
+    strength = block.gate_proj.weight.norm(dim=1) * block.up_proj.weight.norm(dim=1) * block.down_proj.weight.norm(dim=0)
+    kept = block.down_proj.weight[:, strength.topk(40).indices.sort().values]
+    assert torch.allclose(sparse.language_model.model.layers[0].mlp.experts.down_proj[0], kept, atol=0.3 * float(kept.std()))
 
 
 def test_a_sparse_model_trains_with_a_balanced_router(whole: Path, tmp_path: Path) -> None:

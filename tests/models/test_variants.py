@@ -61,5 +61,7 @@ def test_the_published_layout_has_its_published_number_of_parameters() -> None:
 
 
 def test_the_shipped_variants_share_all_but_the_experts() -> None:
-    dense = replace(NANO.backbone, kind="mixtral", experts=8, active_experts=2, load_balance=NANO_MOE.backbone.load_balance)
-    assert replace(NANO, name="nano_moe", backbone=dense) == NANO_MOE
+    sparse = NANO_MOE.backbone
+    assert (sparse.experts, sparse.active_experts) == (8, 2)
+    assert replace(NANO_MOE, name="nano", backbone=NANO.backbone) == NANO
+    assert replace(sparse, kind="llama", ffn=NANO.backbone.ffn, experts=0, active_experts=0, load_balance=0.0) == NANO.backbone

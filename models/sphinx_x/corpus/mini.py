@@ -8,15 +8,19 @@ same data.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.world import Chart, Clip, Digits, Page, Scene, Sign, Table, World, draw
 from models.sphinx_x.corpus.printed import CHART_FAMILIES, DIGIT_FAMILIES, PAGE_FAMILIES, SIGN_FAMILIES, TABLE_FAMILIES
 from models.sphinx_x.corpus.scenes import CLIP_FAMILIES, SCENE_FAMILIES
 from models.sphinx_x.corpus.turns import Turn
 
-FAMILIES = {
+Maker = Callable[[Any, random.Random], Turn | None]
+"""Makes one turn about a picture, or None where the picture does not allow the question."""
+
+FAMILIES: Mapping[type[World], Mapping[str, Maker]] = {
     Scene: SCENE_FAMILIES,
     Clip: CLIP_FAMILIES,
     Sign: SIGN_FAMILIES,
@@ -54,7 +58,7 @@ def blend(early: Mixture, late: Mixture, share: float) -> Mixture:
     return Mixture(kinds=kinds, families={n: (1 - share) * early.weight(n) + share * late.weight(n) for n in names})
 
 
-_KINDS = {"scene": 0.42, "page": 0.18, "chart": 0.12, "digits": 0.1, "sign": 0.07, "table": 0.06, "clip": 0.05}
+_KINDS = {"scene": 0.4, "page": 0.22, "chart": 0.11, "digits": 0.09, "sign": 0.07, "table": 0.05, "clip": 0.06}
 _NAMES = sorted({name for families in FAMILIES.values() for name in families})
 EARLY = Mixture(kinds=_KINDS, families={name: 3.0 if name in LONG else 0.1 if is_closed(name) else 1.0 for name in _NAMES})
 LATE = Mixture(
@@ -65,7 +69,8 @@ LATE = Mixture(
         "exists": 3.0,
         "relation_yes_no": 2.0,
         "side_yes_no": 2.0,
-        "field": 4.0,
+        "field": 6.0,
+        "line_number": 1.5,
         "bar": 3.0,
         "digits": 3.0,
         "choice_word": 1.5,
@@ -95,7 +100,7 @@ def converse(world: World, rng: random.Random, mixture: Mixture, turns: int) -> 
     weights = [mixture.weight(name) for name in names]
     found: dict[str, Turn] = {}
     for name in rng.choices(names, weights, k=turns):
-        turn = makers[name](world, rng)  # type: ignore[operator]
+        turn = makers[name](world, rng)
         if turn is not None:
             found.setdefault(turn.question, turn)
     return list(found.values())

@@ -78,6 +78,13 @@ def line(page: Page, rng: random.Random) -> Turn:
     return Turn("line", ask("line", rng, at + 1), lines[at])
 
 
+def line_number(page: Page, rng: random.Random) -> Turn:
+    """The number of the line on which a field stands."""
+    at = rng.randrange(len(page.fields))
+    question = ask("line_number", rng, page.fields[at].name)
+    return Turn("line_number", question + SHORT, str(at + 1 + bool(page.title)))
+
+
 def field_of(page: Page, rng: random.Random) -> Turn:
     """The field that has a value."""
     found = rng.choice(page.fields)
@@ -228,6 +235,7 @@ PAGE_FAMILIES = {
     "field_names": field_names,
     "field": field,
     "line": line,
+    "line_number": line_number,
     "field_of": field_of,
     "title": title,
     "field_yes_no": field_yes_no,

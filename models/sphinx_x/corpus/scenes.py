@@ -372,7 +372,8 @@ def letter_form(rng: random.Random) -> Turn:
     number = rng.randrange(4)
     lines = "\n".join(f"{letter}. {word}" for letter, word in zip(LETTERS, words, strict=False))
     question = rng.choice(("Which option is {}?", "Choose {}.", "The right option is {}."))
-    return Turn("letter_form", f"Question: {question.format(words[number])}\nOptions:\n{lines}{SELECT}", f"{words[number]} ({LETTERS[number]})")
+    told = f"Question: {question.format(words[number])}\nOptions:\n{lines}{SELECT}"
+    return Turn("letter_form", told, f"{words[number]} ({LETTERS[number]})")
 
 
 def _mover(clip: Clip, rng: random.Random) -> str:

@@ -180,6 +180,7 @@ TRAIN_TEMPLATES: Mapping[str, tuple[str, ...]] = {
     ),
     "field_of": ("Which field has the value {}?", "Next to which name is {} written?", "What is {} the value of?"),
     "line": ("Read line {} of the page.", "What is written in line number {}?"),
+    "line_number": ("On which line is {}?", "Which line holds the field {}?", "What is the number of the line with {}?"),
     "title": ("What is the title?", "Which title stands at the top of the page?", "How is this document called?"),
     "field_yes_no": (
         "Does the field {0} say {1}?",

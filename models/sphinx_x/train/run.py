@@ -182,6 +182,7 @@ class _Run:
                 self._save()
             if progress.spent - evaluated > config.evaluate_s:
                 self._save()
+                checkpoint.save(self.folder / "model", self.training.model, self.tokenizer)
                 evaluated = progress.spent
                 self.evaluate()
         self._save()

@@ -2,6 +2,7 @@
 
 Every expert becomes a copy of the dense feed-forward block, disturbed a little so that experts can part ways; the router
 starts at random. With renormalised weights of the chosen experts, the sparse model then begins where the dense one stood.
+Experts narrower than the dense block keep its strongest neurons.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ def _upcycle(model: SphinxX, weights: dict[str, Tensor], generator: torch.Genera
     for layer in range(model.variant.backbone.layers):
         stem = f"{_LAYERS}{layer}.mlp"
         gate, up, down = (weights[f"{stem}.{part}_proj.weight"] for part in ("gate", "up", "down"))
+        strength = gate.norm(dim=1) * up.norm(dim=1) * down.norm(dim=0)
+        kept = strength.topk(min(model.variant.backbone.ffn, len(strength))).indices.sort().values
+        gate, up, down = gate[kept], up[kept], down[:, kept]
         found[f"{stem}.experts.gate_up_proj"] = _copies(torch.cat([gate, up]), experts, generator)
         found[f"{stem}.experts.down_proj"] = _copies(down, experts, generator)
         found[f"{stem}.gate.weight"] = own[f"{stem}.gate.weight"]
