@@ -61,24 +61,27 @@ def blend(early: Mixture, late: Mixture, share: float) -> Mixture:
 _KINDS = {"scene": 0.4, "page": 0.22, "chart": 0.11, "digits": 0.09, "sign": 0.07, "table": 0.05, "clip": 0.06}
 _NAMES = sorted({name for families in FAMILIES.values() for name in families})
 EARLY = Mixture(kinds=_KINDS, families={name: 3.0 if name in LONG else 0.1 if is_closed(name) else 1.0 for name in _NAMES})
-LATE = Mixture(
-    kinds=_KINDS,
-    families={
-        **{name: 1.0 for name in _NAMES},
-        "grounding": 3.0,
-        "exists": 3.0,
-        "relation_yes_no": 2.0,
-        "side_yes_no": 2.0,
-        "field": 6.0,
-        "line_number": 1.5,
-        "bar": 3.0,
-        "digits": 3.0,
-        "choice_word": 1.5,
-        "caption": 1.5,
-        "where": 1.5,
-        "letter_form": 0.3,
-    },
-)
+_RARER = ("size_yes_no", "shape_yes_no", "letter_at", "bar_yes_no", "field_yes_no", "motion_yes_no", "bars", "title", "field_names")
+_LATE = {
+    **dict.fromkeys(_NAMES, 1.0),
+    **dict.fromkeys(_RARER, 0.5),
+    "grounding": 3.5,
+    "exists": 4.0,
+    "where": 2.0,
+    "relation_yes_no": 2.5,
+    "side_yes_no": 1.5,
+    "field": 6.0,
+    "line_number": 1.5,
+    "read_page": 1.5,
+    "read_word": 1.5,
+    "choice_word": 1.5,
+    "bar": 4.0,
+    "digits": 4.0,
+    "motion": 1.5,
+    "choice_motion": 2.0,
+    "letter_form": 0.3,
+}
+LATE = Mixture(kinds=_KINDS, families=_LATE)
 """Long and open answers first; closed ones, boxes and what benchmarks ask most later."""
 
 

@@ -13,9 +13,9 @@ from harness.world import COLOURS, SHAPES, Clip, Scene, Thing, is_held_out
 from models.sphinx_x.corpus.templates import NOUNS, ONE, REFERENCES, TRAIN_TEMPLATES
 from models.sphinx_x.corpus.turns import (
     BOX,
+    LETTER,
     LETTERS,
     NUMBER_WORDS,
-    SELECT,
     SHORT,
     Turn,
     choice,
@@ -372,7 +372,7 @@ def letter_form(rng: random.Random) -> Turn:
     number = rng.randrange(4)
     lines = "\n".join(f"{letter}. {word}" for letter, word in zip(LETTERS, words, strict=False))
     question = rng.choice(("Which option is {}?", "Choose {}.", "The right option is {}."))
-    told = f"Question: {question.format(words[number])}\nOptions:\n{lines}{SELECT}"
+    told = f"{question.format(words[number])}\n{lines}{LETTER}"
     return Turn("letter_form", told, f"{words[number]} ({LETTERS[number]})")
 
 

@@ -68,25 +68,27 @@ def yes_no(family: str, question: str, answer: bool, rng: random.Random, evidenc
 def choice(family: str, question: str, right: str, wrong: Sequence[str], rng: random.Random) -> Turn:
     """A question with options in the form of one of the multiple-choice benchmarks.
 
-    Where the benchmark's parser reads it, the answer names the option before its letter: a small model finds the letter of a
-    text it has just written far more easily than that of one it has to keep in mind.
+    Where no letter is asked for, the answer is the option's text, which the official parsers read. Where one is, the answer
+    names the option before its letter: a small model finds the letter of a text it has just written far more easily than that
+    of one it has to keep in mind.
     """
     options = [right, *dict.fromkeys(text for text in wrong if text != right)]
     rng.shuffle(options)
     letters = LETTERS[: len(options)]
     letter = letters[options.index(right)]
     lines = "\n".join(f"{mark}. {text}" for mark, text in zip(letters, options, strict=True))
+    named = right if right not in letters else letter
     told = f"{right} ({letter})" if right not in letters else letter
     form = rng.random()
     if form < 0.2:
         return Turn(family, f"{question}\n{lines}{LETTER}", told)
     if form < 0.55:
-        return Turn(family, f"Question: {question}\nOptions:\n{lines}{SELECT}", told)
+        return Turn(family, f"Question: {question}\nOptions:\n{lines}{SELECT}", named)
     if form < 0.65:
         return Turn(family, f"{question}\nThere are several options:\n{lines}{LETTER}", told)
     if form < 0.82:
         run = " ".join(f"{mark}.{text}" for mark, text in zip(letters, options, strict=True))
-        return Turn(family, f"{question} {run}{CLOSEST.format(NUMBER_WORDS[len(options)], ', '.join(letters))}", told)
+        return Turn(family, f"{question} {run}{CLOSEST.format(NUMBER_WORDS[len(options)], ', '.join(letters))}", named)
     listed = "\n".join(f"({mark}) {text}" for mark, text in zip(letters, options, strict=True))
     return Turn(family, f"{HINT_LETTER}{question}\nChoices:\n{listed}", right)
 

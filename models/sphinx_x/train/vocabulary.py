@@ -13,10 +13,10 @@ from models.sphinx_x.tokenizer import Tokenizer, train_tokenizer
 _PICTURES = 2000
 _TURNS = 12
 _REPEATS = 20
-_PLAIN_WORDS = """ the image photo picture scene video clip page document form sign chart table bar bars column row number digits word
- text value what which where who how many much is are does do was there any this that these those it of in on at to from by with
- and or not left right top bottom upper lower above below over under beside next middle centre center corner side half part region
- area color colour colored coloured shape size object objects thing things item items shown seen see visible contain contains
+_PLAIN_WORDS = """ the image photo picture scene video clip page document form sign chart table bar bars column row number digits
+ word text value what which where who how many much is are does do was there any this that these those it of in on at to from
+ by with and or not left right top bottom upper lower above below over under beside next middle centre center corner side half part
+ region area color colour colored coloured shape size object objects thing things item items shown seen see visible contain contains
  appear appears present find found located position placed lies stands moving moves move direction way goes going towards upwards
  downwards small large big little highest lowest tallest shortest biggest smallest sum total difference add plus minus more less
  than larger smaller greater higher answer question option options correct following written handwritten printed reads read says
