@@ -106,6 +106,4 @@ class SphinxX(nn.Module):
         Returns transformers' causal output: ``logits`` [batch, positions, vocabulary] and what ``options`` (``use_cache``,
         ``past_key_values``, ``output_router_logits``, ``logits_to_keep``) ask for.
         """
-        return self.language_model(
-            inputs_embeds=embeddings, attention_mask=attention_mask, position_ids=position_ids, **options
-        )
+        return self.language_model(inputs_embeds=embeddings, attention_mask=attention_mask, position_ids=position_ids, **options)

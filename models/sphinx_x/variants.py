@@ -261,9 +261,7 @@ MICRO_MOE = replace(
 SPHINX_TINY_1K = Variant(
     name="sphinx_tiny_1k",
     encoders=(
-        ConvNextEncoder(
-            input_size=512, stem=4, widths=(384, 768, 1536, 3072), depths=(3, 4, 30, 3), norm_eps=1e-5
-        ),
+        ConvNextEncoder(input_size=512, stem=4, widths=(384, 768, 1536, 3072), depths=(3, 4, 30, 3), norm_eps=1e-5),
         Dinov2Encoder(
             input_size=224,
             patch=14,
@@ -282,9 +280,7 @@ SPHINX_TINY_1K = Variant(
 )
 """The published two-encoder layout on TinyLlama-1.1B: every tile encoded, centred padding in the mean colour."""
 
-VARIANTS: Mapping[str, Variant] = {
-    variant.name: variant for variant in (NANO, NANO_MOE, MICRO, MICRO_MOE, SPHINX_TINY_1K)
-}
+VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in (NANO, NANO_MOE, MICRO, MICRO_MOE, SPHINX_TINY_1K)}
 """All variants by name."""
 
 

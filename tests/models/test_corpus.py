@@ -103,9 +103,9 @@ def test_letters_are_read_by_the_official_rule(turns: list[tuple[World, Turn]]) 
         if not turn.family.startswith("choice_") or not lines:
             continue
         options = [text for _, text in lines]
-        right = options["ABCDE".index(turn.answer)] if turn.answer in list("ABCDE") else turn.answer.split(" (")[0]
-        if not set(options) & set("ABCDE"):
-            assert letter_among(turn.answer, options).answer == "ABCDE"[options.index(right)], turn
+        if not any(len(text) == 1 and text.isalpha() for text in options):
+            right = options.index(turn.answer.split(" (")[0])
+            assert letter_among(turn.answer, options).answer == "ABCDE"[right], turn
             seen += 1
     assert seen > 50
 

@@ -61,7 +61,17 @@ def blend(early: Mixture, late: Mixture, share: float) -> Mixture:
 _KINDS = {"scene": 0.4, "page": 0.22, "chart": 0.11, "digits": 0.09, "sign": 0.07, "table": 0.05, "clip": 0.06}
 _NAMES = sorted({name for families in FAMILIES.values() for name in families})
 EARLY = Mixture(kinds=_KINDS, families={name: 3.0 if name in LONG else 0.1 if is_closed(name) else 1.0 for name in _NAMES})
-_RARER = ("size_yes_no", "shape_yes_no", "letter_at", "bar_yes_no", "field_yes_no", "motion_yes_no", "bars", "title", "field_names")
+_RARER = (
+    "size_yes_no",
+    "shape_yes_no",
+    "letter_at",
+    "bar_yes_no",
+    "field_yes_no",
+    "motion_yes_no",
+    "bars",
+    "title",
+    "field_names",
+)
 _LATE = {
     **dict.fromkeys(_NAMES, 1.0),
     **dict.fromkeys(_RARER, 0.5),

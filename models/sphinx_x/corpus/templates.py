@@ -300,7 +300,10 @@ TRAIN_TEMPLATES: Mapping[str, tuple[str, ...]] = {
         "In this image, is {} the answer?",
         "Is the answer to this arithmetic question {}?",
         "Is the sum in the image {}?",
-        "Is the result {}?", "Do the numbers add up to {}?", "Is {} the sum here?"),
+        "Is the result {}?",
+        "Do the numbers add up to {}?",
+        "Is {} the sum here?",
+    ),
     "motion": (
         "In what direction is the {} moving in this video?",
         "Which direction does the {} take in the video?",

@@ -19,9 +19,7 @@ HINT_INTEGER = (
     "Hint: Please answer the question requiring an integer answer and provide the final value, e.g., 1, 2, 3, at the end.\n"
     "Question: "
 )
-HINT_LETTER = (
-    "Hint: Please answer the question and provide the correct option letter, e.g., A, B, C, D, at the end.\nQuestion: "
-)
+HINT_LETTER = "Hint: Please answer the question and provide the correct option letter, e.g., A, B, C, D, at the end.\nQuestion: "
 CLOSEST = " \n Among the {} options {} above, the one closest to the correct answer is:"
 PHRASES: tuple[str, ...] = (
     SHORT,
@@ -77,8 +75,8 @@ def choice(family: str, question: str, right: str, wrong: Sequence[str], rng: ra
     letters = LETTERS[: len(options)]
     letter = letters[options.index(right)]
     lines = "\n".join(f"{mark}. {text}" for mark, text in zip(letters, options, strict=True))
-    named = right if right not in letters else letter
     told = f"{right} ({letter})" if right not in letters else letter
+    named = told if right in letters or any(text in right for text in options if text != right) else right
     form = rng.random()
     if form < 0.2:
         return Turn(family, f"{question}\n{lines}{LETTER}", told)

@@ -70,6 +70,4 @@ class TrainConfig:
         if self.precision not in ("bf16", "fp32"):
             raise ConfigError(f"train.precision={self.precision!r} is neither bf16 nor fp32")
         if self.budget_s <= 0 or self.batch < 1 or self.turns < 1:
-            raise ConfigError(
-                f"train.budget_s={self.budget_s}, batch={self.batch} and turns={self.turns} must all be positive"
-            )
+            raise ConfigError(f"train.budget_s={self.budget_s}, batch={self.batch} and turns={self.turns} must all be positive")

@@ -80,9 +80,7 @@ def picture_table(training: TrainingModel, batch: Batch) -> tuple[Tensor, Tensor
     visual = model.features(batch.views)
     width = visual.shape[-1]
     skip = model.skip_token if model.variant.skip_token != "none" else model.end_img
-    table = torch.cat(
-        [model.start_img[0], model.end_img[0], skip[0], visual.reshape(-1, width), model.embed(batch.text)]
-    )
+    table = torch.cat([model.start_img[0], model.end_img[0], skip[0], visual.reshape(-1, width), model.embed(batch.text)])
     return table, visual
 
 
@@ -143,9 +141,7 @@ def _balance(router_logits: tuple[Tensor, ...], active: int) -> Tensor:
     for logits in router_logits:
         probabilities = logits.float().softmax(-1)
         tokens, experts = probabilities.shape
-        load = torch.zeros(experts).index_add_(
-            0, probabilities.topk(active).indices.flatten(), torch.ones(tokens * active)
-        )
+        load = torch.zeros(experts).index_add_(0, probabilities.topk(active).indices.flatten(), torch.ones(tokens * active))
         total = total + experts / (tokens * active) * (load * probabilities.mean(0)).sum()
     return total / len(router_logits)
 
