@@ -34,18 +34,22 @@ GROUPS = ("question_type", "answer_type", "language", "source", "category", "tas
 
 def from_json(row: Row, root: Path) -> Record:
     """The picture lies below the folder of testmini.json."""
-    return row.but(image=media_below(root, row["image"], row.where))
+    return row.but(image=media_below(root, row["image"], row.where), precision=whole(row["precision"]))
 
 
 def from_parquet(row: Row, root: Path) -> Record:
-    """Hugging Face has the picture's path in ``image`` and the picture in ``decoded_image``; precision is a float."""
-    return row.but(image=row.get("decoded_image"))
+    """Hugging Face has the picture's path in ``image`` and the picture in ``decoded_image``."""
+    return row.but(image=row.get("decoded_image"), precision=whole(row["precision"]))
+
+
+def whole(precision: float | None) -> int | None:
+    """Hugging Face holds the precision as a float, which the official scorer cannot round to; the authors' file as an int."""
+    return None if precision is None or precision != precision else int(precision)
 
 
 def to_sample(record: Record) -> Sample:
     """Map a record; each question is its own cluster."""
     about = {**record["metadata"], "question_type": record["question_type"], "answer_type": record["answer_type"]}
-    precision = record["precision"]
     return Sample(
         id=str(record["pid"]),
         parts=tuple(map(Image, image_handles(record.get("image")))),
@@ -53,7 +57,7 @@ def to_sample(record: Record) -> Sample:
         options=tuple(map(str, record["choices"] or ())),
         references=(str(record["answer"]),),
         groups={name: str(about[name]) for name in GROUPS if name in about} | {"skills": ", ".join(about.get("skills", ()))},
-        fields={"unit": record["unit"] or "", "precision": None if precision is None else float(precision)},
+        fields={"unit": record["unit"] or "", "precision": record["precision"]},
     )
 
 

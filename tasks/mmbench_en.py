@@ -36,6 +36,14 @@ def present(cell: object) -> bool:
     return cell is not None and str(cell) not in ("", "nan")
 
 
+def options(record: Record) -> tuple[str, ...]:
+    """The texts of A to D up to the last that is there: one in the middle may read ``nan`` and keeps its letter."""
+    cells = [record.get(letter) for letter in "ABCD"]
+    while cells and not present(cells[-1]):
+        cells.pop()
+    return tuple("" if cell is None else str(cell) for cell in cells)
+
+
 def to_sample(record: Record) -> Sample:
     """Map a row; the rotations of a question share its number, which is their cluster."""
     index = int(float(record["index"]))
@@ -45,7 +53,7 @@ def to_sample(record: Record) -> Sample:
         id=str(index),
         parts=tuple(map(Image, image_handles(record.get("image")))),
         question=record["question"],
-        options=tuple(str(record[letter]) for letter in "ABCD" if present(record.get(letter))),
+        options=options(record),
         references=(record["answer"],),
         cluster=question,
         groups={"question": question, "rotation": str(index // ROTATION)}
@@ -98,7 +106,7 @@ TASKS = (
                 score=correct,
                 metrics=METRICS,
                 primary="circular",
-                note="Letters in fixed forms; a reply of four or more words with an A has none. Never a judge.",
+                note="Letters in fixed forms, then the likeliest letter anywhere (counted as unparsed). Never a judge.",
             ),
         },
         ideal=lambda sample: sample.references[0],

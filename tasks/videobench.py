@@ -19,7 +19,7 @@ from harness.data.sources import Row, layout, media_below, read_json, whole_json
 from harness.errors import DatasetError
 from harness.metrics.aggregate import Estimator, Metric, Rows, combine, mean
 from harness.metrics.choice import correct
-from harness.parsers.choice import letter_then_text
+from harness.parsers.choice import letter_alone, letter_then_text
 from harness.prompts import letters
 from harness.task import Card, Convention, Task
 from harness.types import FramePlan, Generation, Record, Sample, Video
@@ -148,7 +148,7 @@ TASKS = (
                 score=correct,
                 metrics=(*averages(submitted, ""), *averages(everything, "_over_all")),
                 primary="avg_all",
-                extracted=letter_then_text,
+                extracted=letter_alone,
                 note="Averages over submitted questions, as the leaderboard; those ending in _over_all count missing ones wrong.",
             ),
         },

@@ -29,11 +29,11 @@ def correct(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
 
 
 def correct_number(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
-    """As `correct`; without options, a decimal reference counts in any spelling: 2.50 is matched by ``"2.5"``."""
-    if sample.options:
+    """As `correct`; where a decimal is asked for (group ``answer_type`` is ``float``) numbers are compared: 2.50 is 2.5."""
+    if sample.groups.get("answer_type") != "float" or parsed.answer is None:
         return correct(parsed, sample)
-    plain = (bare_float(text) or text if "." in text else text for text in sample.references)
-    return {"correct": exact_match(parsed.answer, tuple(plain))}
+    read, *expected = (bare_float(text) for text in (parsed.answer, *sample.references))
+    return {"correct": float(read is not None and any(text is not None and float(text) == float(read) for text in expected))}
 
 
 Unknown = Literal["wrong", "negative", "ignored"]

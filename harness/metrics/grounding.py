@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.boxes import Box, Frame, padding, read, to_pixels
+from harness.boxes import Box, Frame, from_pixels, padding, read, to_pixels
 from harness.errors import DatasetError
 from harness.metrics.aggregate import Metric, mean
 from harness.task import Score
@@ -140,8 +140,8 @@ def best_box(candidates: Sequence[Box], reference: Sequence[float]) -> Box:
 Compare = Callable[[Any, Box, Sample], float]
 """The overlap of a parsed answer and the reference in pixels; the sample knows the size of its picture."""
 
-Place = Callable[[Any, Box, Sample], Box]
-"""The box in pixels that a parsed answer means."""
+Place = Callable[[Any, Box, Sample], tuple[Box, Box]]
+"""The box that a parsed answer means, and the reference (given in pixels), in the frame in which they are compared."""
 
 
 def hit_score(compare: Compare) -> Score:
@@ -179,11 +179,12 @@ def threshold_score(place: Place) -> Score:
     """lmms-eval's scores: ``acc@t`` for five thresholds, ``iou``, ``center_acc``."""
 
     def score(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
-        reference = read(sample.references[0])
-        box = None if parsed.answer is None else place(parsed.answer, reference, sample)
-        value = 0.0 if box is None else precise_iou(box, reference)
+        value, inside = 0.0, False
+        if parsed.answer is not None:
+            box, reference = place(parsed.answer, read(sample.references[0]), sample)
+            value, inside = precise_iou(reference, box), centre_is_inside(box, reference)
         hits = {f"acc@{threshold}": float(value >= threshold) for threshold in THRESHOLDS}
-        return {**hits, "iou": value, "center_acc": float(box is not None and centre_is_inside(box, reference))}
+        return {**hits, "iou": value, "center_acc": float(inside)}
 
     return score
 
@@ -196,15 +197,16 @@ THRESHOLD_METRICS = (
 """Over the scores of `threshold_score`."""
 
 
-def in_unit_frame(box: Box, reference: Box, sample: Sample) -> Box:
-    """Where a box in fractions of the unpadded picture is."""
-    return to_pixels(box, "unit", *picture_size(sample))
+def in_unit_frame(box: Box, reference: Box, sample: Sample) -> tuple[Box, Box]:
+    """A box in fractions of the unpadded picture is compared in fractions."""
+    return box, from_pixels(reference, "unit", *picture_size(sample))
 
 
-def best_reading(boxes: Sequence[Box], reference: Box, sample: Sample) -> Box:
-    """`best_box` of all boxes, each as pixels and as thousandths."""
+def best_reading(boxes: Sequence[Box], reference: Box, sample: Sample) -> tuple[Box, Box]:
+    """`best_box` of all boxes, each as pixels and as thousandths; compared in pixels."""
     size = picture_size(sample)
-    return best_box([reading for box in boxes for reading in (box, to_pixels(box, "thousandths", *size))], reference)
+    readings = [reading for box in boxes for reading in (box, to_pixels(box, "thousandths", *size))]
+    return best_box(readings, reference), reference
 
 
 def picture_size(sample: Sample) -> tuple[int, int]:
@@ -219,4 +221,4 @@ def picture_size(sample: Sample) -> tuple[int, int]:
 
 
 def _area(box: Sequence[float]) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])

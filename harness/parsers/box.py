@@ -125,7 +125,7 @@ def _json_in(reply: str) -> Any:
     """Return the first JSON value found: fenced, the whole reply, or between the outermost brackets or braces."""
     text = reply.strip()
     fenced = text.split("```", 2)
-    candidates = [re.sub(r"^json", "", fenced[1], flags=re.IGNORECASE)] if len(fenced) == 3 else []
+    candidates = [re.sub(r"^json", "", fenced[1], flags=re.IGNORECASE).strip()] if len(fenced) == 3 else []
     candidates.append(text)
     for opening, closing in ("[]", "{}"):
         start, end = text.find(opening), text.rfind(closing)

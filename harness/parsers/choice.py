@@ -7,7 +7,7 @@ scorer would go on to ask a judge, there is no answer and the reason begins with
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 
 from harness.types import Parsed, Sample
@@ -31,6 +31,13 @@ _BRACKETED = re.compile(r"\(([a-zA-Z])\)")
 _LMMS_FORMS = (
     "{}.", "{},", "{}:", "{})", "{}).", "({})", "({}).", ":{}", ":{},", ":{}.", ":{})", ":{}).",
 )  # fmt: skip
+_LIKELY_FORMS = ((6, "({})"), (5, "{}."), (4, "{}:"), (3, "{})"), (2, "{} "))
+_ANSWER_PHRASES = (
+    "the answer is", "answer is", "the correct answer is", "correct answer is", "the best answer is", "best answer is",
+    "the correct option is", "correct option is", "the best option is", "best option is", "the choice is", "choice is",
+    "the correct choice is", "correct choice is", "i choose", "i select", "i pick", "my answer is", "my choice is",
+    "옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは",
+)  # fmt: skip
 
 
 def letter_then_text(reply: str, sample: Sample) -> Parsed:
@@ -47,11 +54,17 @@ def letter_then_text(reply: str, sample: Sample) -> Parsed:
 def letter_among(reply: str, options: Sequence[str]) -> Parsed:
     """`letter_then_text` with the options given."""
     found = None if _API_FAILED in reply else _by_letter(reply, ascii_uppercase[: len(options)])
-    if found is None and len(reply) <= 2 * sum(map(len, options)):
+    if found is None and len(reply.lower()) <= 2 * sum(map(len, options)):
         found = _by_text(reply, options)
     if found == REFUSED:
         return Parsed(REFUSED, "refused, or none of the options")
     return Parsed(found) if found else Parsed(None, f"{NEEDS_JUDGE}: no single option by letter or text")
+
+
+def letter_alone(reply: str, sample: Sample) -> Parsed:
+    """The reply is one of the options' letters and nothing else, as where a judge has chosen and letters are compared."""
+    named = len(reply) == 1 and reply in ascii_uppercase[: len(sample.options)]
+    return Parsed(reply) if named else Parsed(None, f"not the letter of an option: {reply[:60]!r}")
 
 
 def _by_letter(reply: str, letters: str) -> str | None:
@@ -70,15 +83,16 @@ def _by_letter(reply: str, letters: str) -> str | None:
 
 def _by_text(reply: str, options: Sequence[str]) -> str | None:
     text = reply.lower()
-    present = [letter for letter, option in zip(ascii_uppercase, options, strict=False) if option.lower() in text]
+    present = [letter for letter, option in zip(ascii_uppercase, options, strict=False) if option and option.lower() in text]
     return present[0] if len(present) == 1 else None
 
 
 def letter_forms_then_text(reply: str, sample: Sample) -> Parsed:
     """lmms-eval's static matching for MMBench: a bare letter A-E, then letters in fixed forms, then the option's text.
 
-    A letter is skipped where ``A`` stands among four or more words ("The answer is A"); E counts as a letter always.
-    Source: EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/mmbench/mmbench_evals.py at 75571cf.
+    A letter is skipped where ``A`` stands among four or more words ("The answer is A"); E counts as a letter always. What is
+    left over is read by `likeliest_letter`: an assumption, so the reply counts as unparsed.
+    Source: EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/mmbench/mmbench_evals.py at 75571cf, eval_method=static.
     """
     words = set(tokens := reply.split())
     if _API_FAILED not in reply:
@@ -87,7 +101,43 @@ def letter_forms_then_text(reply: str, sample: Sample) -> Parsed:
             if len(present) == 1 and not (form == "{}" and "A" in words and len(tokens) > 3):
                 return Parsed(present[0])
     found = _by_text(reply, sample.options)
-    return Parsed(found) if found else Parsed(None, f"{NEEDS_JUDGE}: no single option by letter or text")
+    if found:
+        return Parsed(found)
+    assumed = likeliest_letter(reply, ascii_uppercase[: len(sample.options)])
+    return Parsed(assumed, "no single option by letter or text; the likeliest letter is taken" if assumed else "no letter")
+
+
+def likeliest_letter(reply: str, letters: str) -> str | None:
+    """The letter in the surest surroundings, the last of equals; in the end any letter anywhere, even within a word.
+
+    From the surest: at the start, at the end, behind a phrase such as "the answer is" (however far), then ``(A)``, ``A.``,
+    ``A:``, ``A)``, and ``A`` before a blank. "The answer is **B**. Because" is read as B, "ANSWER" as A.
+    Source: EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/_task_utils/mcq_extract.py extract_mcq_answer at 75571cf.
+    """
+    bare = reply.strip()
+    for mark in ",.!?;:'\"":
+        bare = bare.strip(mark)
+    text, bare = f" {bare} ", bare.strip()
+    found: list[tuple[int, int, str]] = []
+    for letter in letters if bare else "":
+        if bare.startswith(letter) and not bare[1:2].isalpha():
+            found.append((10, 0, letter))
+        if bare.endswith(letter) and not bare[-2:-1].isalpha():
+            found.append((9, 0, letter))
+        found += ((7, place, letter) for place in _behind_phrases(text, letter))
+        found += ((rank, text.rfind(form.format(letter)), letter) for rank, form in _LIKELY_FORMS if form.format(letter) in text)
+    found = found or [(0, text.rfind(letter), letter) for letter in letters if letter in text]
+    return max(found, key=lambda one: one[:2])[2] if found else None
+
+
+def _behind_phrases(text: str, letter: str) -> Iterator[int]:
+    """Where the letter stands next behind the first of each phrase."""
+    lower = text.lower()
+    for phrase in _ANSWER_PHRASES:
+        start = lower.find(phrase)
+        place = text.find(letter, start + len(phrase)) if start >= 0 else -1
+        if place >= 0:
+            yield place
 
 
 def nearest_option(text: str, options: Sequence[str]) -> Parsed:

@@ -77,12 +77,13 @@ def truncated_integer(text: str) -> Parsed:
 def rounded_float(text: str, precision: float | None) -> Parsed:
     """A number rounded to ``precision`` decimals, as Python prints it (``"1.20"`` to 2 is ``"1.2"``).
 
-    Unparsed if it is no number or the precision is not given. Source: as `truncated_integer`.
+    Without a precision it is rounded to an integer, and a precision that is a float loses every answer: Python's ``round``
+    does the one and refuses the other, and the official scorer takes what it says. Unparsed if it is no number.
+    Source: as `truncated_integer`.
     """
+    if isinstance(precision, float):
+        return Parsed(None, f"the precision is {precision!r}, not a whole number, which the official scorer cannot round to")
     try:
-        value = float(text)
-    except ValueError:
+        return Parsed(str(round(float(text), precision)))
+    except (ValueError, OverflowError):
         return Parsed(None, "the extracted answer is no number" if text else "nothing to read")
-    if precision is None:
-        return Parsed(None, "the question states no precision")
-    return Parsed(str(round(value, int(precision))))

@@ -51,11 +51,15 @@ def without_decimals(extraction: str, sample: Sample) -> Parsed:
 def option_or_bare_number(reply: str, sample: Sample) -> Parsed:
     """Read an option by letter or text (answered with its text), or a number that stands alone; a list never.
 
+    Letters are compared there, so of two options with the same text only the first can be right.
     Source: post_check of open-compass/VLMEvalKit vlmeval/dataset/utils/mathvista.py at e8e78f0.
     """
     if is_choice(sample):
         found = letter_among(reply, sample.options)
-        return Parsed(dict(zip(letters(sample.options), sample.options, strict=False)).get(found.answer), found.reason)
+        text = dict(zip(letters(sample.options), sample.options, strict=False)).get(found.answer)
+        if text is not None and letters(sample.options)[sample.options.index(text)] != found.answer:
+            return Parsed(None, f"option {found.answer} repeats another, {text[:60]!r}")
+        return Parsed(text, found.reason)
     number = bare_number(reply, sample.groups["answer_type"])
     return Parsed(number, None if number else f"{NEEDS_JUDGE}: not just a number")
 

@@ -14,7 +14,7 @@ from harness.catalog import find_task
 from harness.data.sources import read_records
 from harness.metrics.aggregate import Rows, aggregate
 from harness.scoring import score_reply
-from harness.types import Image, Sample, Scored, Text
+from harness.types import Image, Parsed, Sample, Scored, Text
 
 MATHVISTA = find_task("mathvista")
 ABOUT = {"language": "english", "source": "TabMWP", "category": "general-vqa", "task": "math word problem", "context": "table"}
@@ -149,6 +149,12 @@ def test_toolkits_differ_on_decimals_lists_and_options(samples: list[Sample]) ->
     assert right("vlmevalkit") == [1, 1, 1, 0, 0, 1]
 
 
+def test_an_authors_file_with_precisions_as_floats_is_scored_as_with_integers(tmp_path: Path, samples: list[Sample]) -> None:
+    floats = {each["pid"]: each | {"precision": each["precision"] and float(each["precision"])} for each in QUESTIONS}
+    (tmp_path / "testmini.json").write_text(json.dumps(floats))
+    assert [sample.fields for sample in read(tmp_path)[1]] == [sample.fields for sample in samples]
+
+
 def test_a_question_counts_for_each_of_its_skills(samples: list[Sample]) -> None:
     rows = score(samples, {sample.id: MATHVISTA.ideal(sample) for sample in samples})
     got = {each.name: each.n for each in aggregate(Rows.of(rows), MATHVISTA.conventions["official"].metrics)}
@@ -156,8 +162,8 @@ def test_a_question_counts_for_each_of_its_skills(samples: list[Sample]) -> None
     assert got["answer_type/float"] == 2 and got["accuracy"] == 6
 
 
-def test_a_precision_that_is_not_given_is_unparsed(samples: list[Sample]) -> None:
+def test_without_a_precision_decimals_become_integers_as_in_the_official_scorer(samples: list[Sample]) -> None:
     sample = replace(samples[2], fields={"unit": "", "precision": None})
     official = MATHVISTA.conventions["official"]
-    assert score_reply(official, sample, "1.2").parsed.reason == "the question states no precision"
+    assert score_reply(official, sample, "1.2").parsed == Parsed("1")
     assert "with two decimal places" in MATHVISTA.prompt(sample)

@@ -90,6 +90,13 @@ def test_empty_cells_are_no_options_and_no_hints(tmp_path: Path, empty: str) -> 
     assert samples[-1].options == ("blue", "red") and samples[-1].fields["hint"] == ""
 
 
+def test_an_option_that_reads_nan_keeps_its_letter() -> None:
+    row = {"index": 7, "question": "?", "A": "300", "B": "nan", "C": "cat", "D": None, "answer": "C"}
+    sample = MMBENCH.to_sample(row)
+    assert sample.options == ("300", "nan", "cat")
+    assert score_reply(MMBENCH.conventions["official"], sample, "(C)").scores["correct"] == 1
+
+
 def test_a_submission_table_without_pictures_and_categories_suffices_for_scoring(tmp_path: Path) -> None:
     _, samples = read(write_tsv(tmp_path / "upload.tsv", ("index", "question", "A", "B", "C", "D", "answer")))
     got = values(samples, {sample.id: MMBENCH.ideal(sample) for sample in samples})

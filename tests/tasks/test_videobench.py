@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,12 @@ def test_an_average_over_absent_sets_is_undefined(tmp_path: Path) -> None:
 def test_letters_are_read_by_rule(tmp_path: Path, reply: str, correct: int) -> None:
     write(tmp_path, sets=("MOT",))
     assert score_reply(find_task("videobench").conventions["official"], samples(tmp_path)[0], reply).scores["correct"] == correct
+
+
+def test_a_judges_letter_counts_alone_and_no_text_is_looked_for(tmp_path: Path) -> None:
+    write(tmp_path, sets=("TVQA",))
+    first = replace(samples(tmp_path)[0], options=("", "thing"), references=("A",))
+    extracted = find_task("videobench").conventions["official"].extracted
+    assert extracted is not None
+    assert extracted("A", first).answer == "A"
+    assert [extracted(text, first).answer for text in ("a", "E", "A.", "thing")] == [None] * 4

@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.parsers.choice import NEEDS_JUDGE, REFUSED, letter_among, letter_forms_then_text, letter_then_text, nearest_option
-from harness.types import Sample
+from harness.parsers.choice import (
+    NEEDS_JUDGE,
+    REFUSED,
+    letter_alone,
+    letter_among,
+    letter_forms_then_text,
+    letter_then_text,
+    nearest_option,
+)
+from harness.types import Parsed, Sample
 
 ANIMALS = ("dog", "cat", "bird", "fish")
 PARSERS = (letter_then_text, letter_forms_then_text)
@@ -69,6 +77,8 @@ class TestLetterThenText:
     def test_long_replies_are_not_searched_for_the_option(self) -> None:
         assert letter_among("it is a cat", ("dog", "cat")).answer == "B"
         assert letter_among("it is a cat, surely", ("dog", "cat")).answer is None
+        assert letter_among("it's a cat I", ("dog", "cat")).answer == "B"
+        assert letter_among("it's a cat İ", ("dog", "cat")).answer is None  # 12 characters, 13 in lower case
 
 
 class TestLetterForms:
@@ -84,17 +94,46 @@ class TestLetterForms:
             ("The answer is E", "E"),
             ("The answer is A: dog", "A"),
             ("It shows a fish in the river of the mountain valley", "D"),
-            ("The answer is A", None),
-            ("**B**", None),
-            ("b", None),
-            ("(A) or (B)", None),
-            ("cat or dog", None),
-            ("Failed to obtain answer via API", None),
         ],
     )
-    def test_reads_as_lmms_eval_does(self, reply: str, letter: str | None) -> None:
+    def test_reads_as_lmms_eval_does(self, reply: str, letter: str) -> None:
+        assert letter_forms_then_text(reply, asked(*ANIMALS)) == Parsed(letter)
+
+    @pytest.mark.parametrize(
+        ("reply", "letter"),
+        [
+            ("The answer is A", "A"),
+            ("**B**", "B"),
+            ("(A) or (B)", "B"),
+            ("cat or dog", None),
+            ("Failed to obtain answer via API", "A"),
+            ("The answer is **B**, because *C* is", "C"),
+            ("ANSWER", "A"),
+            ("A man. The best option is *C*", "A"),
+            ("1) A) 2) B)", "B"),
+            ("I pick the Big one", "B"),
+            ("选*C*", "C"),
+            ('"D".', "D"),
+            ("b", None),
+            ("", None),
+            (" .,", None),
+        ],
+    )
+    def test_what_is_left_over_is_the_likeliest_letter_and_unparsed(self, reply: str, letter: str | None) -> None:
         parsed = letter_forms_then_text(reply, asked(*ANIMALS))
-        assert parsed.answer == letter and parsed.unparsed == (letter is None)
+        assert parsed.unparsed and parsed.answer == letter
+
+
+def test_a_letter_alone_is_nothing_but_the_letter_of_an_option() -> None:
+    assert letter_alone("B", asked("dog", "cat")) == Parsed("B")
+    for reply in ("b", "B.", " B", "C", "cat", ""):
+        assert letter_alone(reply, asked("dog", "cat")).answer is None
+    assert letter_alone("b", asked("", "cat")).answer is None
+
+
+def test_an_option_without_text_is_in_no_reply() -> None:
+    assert letter_among("E", ("", "cat")).answer is None
+    assert letter_among("cat", ("", "cat")).answer == "B"
 
 
 class TestNearestOption:

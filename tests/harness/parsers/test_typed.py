@@ -22,8 +22,10 @@ def asked(kind: str, *options: str, precision: float | None = None, references: 
         ("none of them", asked("text", "dog", "cat"), "dog", "dog", None),
         ("7.9", asked("integer"), "7", "7", None),
         ("7", asked("integer"), "7", "7", "7"),
-        ("1.26", asked("float", precision=1.0), "1.3", None, "1.26"),
-        ("1.26", asked("float"), None, None, "1.26"),
+        ("1.26", asked("float", precision=1), "1.3", None, "1.26"),
+        ("1.26", asked("float", precision=1.0), None, None, "1.26"),
+        ("1.26", asked("float"), "1", "1", "1.26"),
+        ("(E)", asked("text", "catfish", "(a) cat", "A", "B", "catfish"), "catfish", "catfish", None),
         ("[1, 2] ", asked("list"), "[1, 2] ", "[1, 2]", None),
     ],
 )
@@ -43,6 +45,8 @@ def test_a_reply_is_read_by_rule_before_it_is_written() -> None:
 
 def test_decimals_are_compared_as_numbers_and_options_as_texts() -> None:
     assert correct_number(Parsed("2.5"), asked("float", references=("2.50",))) == {"correct": 1}
+    assert correct_number(Parsed("-0.0"), asked("float", references=("0",))) == {"correct": 1}
+    assert correct_number(Parsed("nan"), asked("float", references=("nan",))) == {"correct": 0}
     assert correct_number(Parsed("[2.5]"), asked("list", references=("[2.5]",))) == {"correct": 1}
     assert correct_number(Parsed("2.5"), asked("text", "2.5", "2.50", references=("2.50",))) == {"correct": 0}
     assert correct_number(Parsed("2.50"), asked("text", "2.5", "2.50", references=("2.50",))) == {"correct": 1}
