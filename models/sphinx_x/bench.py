@@ -125,7 +125,7 @@ class _Transformers:
     def prompts(self, requests: Sequence[Request]) -> list[tuple[Request, Tensor]]:
         """Each request with the embeddings of its prompt, [positions, width]."""
         found: list[tuple[Request, Tensor]] = []
-        for window, visual in Pictures(self._model, threads=0, batch=16).windows(requests, size=1024):
+        for window, visual in Pictures(self._model, threads=0, batch=8).windows(requests, size=1024):
             for request in window:
                 shown = visual.get(group_of(request))
                 text = "\n".join(part.text for part in request.parts if isinstance(part, Text))

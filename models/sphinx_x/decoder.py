@@ -21,11 +21,13 @@ from torch import Tensor
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
 from transformers import PreTrainedModel
 
-Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""(layer, queries [N, H, D], keys [N, K, D], values [N, K, D]) -> [N, H * D]; keys are rotated, queries also scaled."""
+Attend = Callable[[int, Tensor | None, Tensor, Tensor], Tensor | None]
+"""(layer, queries [N, H, D], keys [N, K, D], values [N, K, D]) -> [N, H * D]; keys are rotated, queries also scaled.
 
-CHUNK_TOKENS = {"cpu": 1600}
-"""Prefix tokens that run together, by kind of device: on a CPU more would leave its caches, on others all go at once."""
+It keeps the keys and values; without queries that is all it does."""
+
+DENSE_CHUNK, SPARSE_CHUNK = 640, 1600
+"""Prefix tokens that run together on a CPU: more would leave its caches, and experts need more to have enough each."""
 
 ROOM = 32
 """Own columns for replies at first; doubled whenever they are full, since most replies end early."""
@@ -139,6 +141,7 @@ class Decoder:
         half = self.head_dim // 2
         self._cos = cos[0, :, None].detach()  # [positions, 1, D]
         self._sin = torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], dim=-1).detach()
+        self._chunk_tokens = SPARSE_CHUNK if self._layers[0].is_sparse else DENSE_CHUNK
         self._prefix_storage = Storage(self.dtype, self.device)
         self._own_storage = Storage(self.dtype, self.device)
 
@@ -154,7 +157,7 @@ class Decoder:
         """Run G prefixes, each [length, width] embeddings, and keep their keys and values (until the next call)."""
         lengths = [len(sequence) for sequence in sequences]
         cache = self._prefix_storage.take(len(self._layers), 2, len(lengths), self.kv_heads, max(lengths), self.head_dim)
-        chunk = max(1, CHUNK_TOKENS.get(self.device.type, sum(lengths)) // max(lengths))
+        chunk = max(1, self._chunk_tokens // max(lengths)) if self.device.type == "cpu" else len(lengths)
         for start in range(0, len(lengths), chunk):
             part = slice(start, start + chunk)
             self._prefill(sequences[part], lengths[part], cache[:, :, part])
@@ -165,9 +168,11 @@ class Decoder:
         groups, columns = cache.shape[2], cache.shape[4]
         table = Ragged.of(lengths, columns, self.device)
 
-        def attend(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        def attend(layer: int, queries: Tensor | None, keys: Tensor, values: Tensor) -> Tensor | None:
             for index, part in enumerate((keys, values)):
                 cache[layer, index].copy_(table.pad(part).view(groups, columns, self.kv_heads, -1).transpose(1, 2))
+            if queries is None:
+                return None
             asked = table.pad(queries).view(groups, columns, self.heads, -1).transpose(1, 2)
             # padding is on the right, where a causal mask hides it from every real token
             out = scaled_dot_product_attention(
@@ -176,12 +181,15 @@ class Decoder:
             return table.pack(out.transpose(1, 2).reshape(groups * columns, -1))
 
         positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])
-        self._run(torch.cat(list(sequences)), positions, attend, last=True)
+        self._run(torch.cat(list(sequences)), positions, attend, wanted=())
 
-    def extend(self, prefixes: Prefixes, suffixes: Sequence[Sequence[Sequence[int]]]) -> tuple[Rows, Tensor]:
+    def extend(
+        self, prefixes: Prefixes, suffixes: Sequence[Sequence[Sequence[int]]], wanted: Sequence[int]
+    ) -> tuple[Rows, Tensor]:
         """Run the suffixes (at least one token each) of the questions of each group.
 
-        Returns the rows, and the hidden states [N, width] of all suffix tokens, packed in the order given.
+        Returns the rows, and the hidden states [len(wanted), width] of the suffix tokens at these places, all suffixes being
+        counted through in the order given.
         """
         groups, slots = len(suffixes), max(len(group) for group in suffixes)
         lengths = [len(group[q]) if q < len(group) else 0 for group in suffixes for q in range(slots)]
@@ -203,7 +211,7 @@ class Decoder:
         offsets = torch.cat([torch.arange(length, device=self.device) for length in lengths if length])
         positions = torch.repeat_interleave(starts, counts) + offsets
         tokens = [token for group in suffixes for suffix in group for token in suffix]
-        return rows, self._advance(rows, self.embed(tokens), positions, table)
+        return rows, self._advance(rows, self.embed(tokens), positions, table, wanted)
 
     def step(self, rows: Rows, tokens: Tensor) -> Tensor:
         """Append one token a live row, [len(live)] ids, and return the hidden states [len(live), width]."""
@@ -263,7 +271,9 @@ class Decoder:
         mask = torch.zeros(hidden.shape, dtype=self.dtype, device=self.device).masked_fill_(hidden, float("-inf"))
         return mask.view(groups, 1, slots, 1, 1, width + room)
 
-    def _advance(self, rows: Rows, hidden: Tensor, positions: Tensor, table: Ragged) -> Tensor:
+    def _advance(
+        self, rows: Rows, hidden: Tensor, positions: Tensor, table: Ragged, wanted: Sequence[int] | None = None
+    ) -> Tensor:
         """Run new tokens of the rows: ``table.columns`` columns of padded slots, after the columns they have."""
         groups, slots = rows.shape
         columns, first = table.columns, rows.column
@@ -278,30 +288,38 @@ class Decoder:
             ahead = ahead.triu(width + first + 1)
             mask = ahead if mask is None else mask + ahead
 
-        def attend(layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        def attend(layer: int, queries: Tensor | None, keys: Tensor, values: Tensor) -> Tensor | None:
             for index, part in enumerate((keys, values)):
                 new = table.pad(part).view(groups, slots, columns, self.kv_heads, -1).permute(0, 3, 1, 2, 4)
                 rows.own[layer, index, ..., first:last, :] = new
+            if queries is None:
+                return None
             asked = table.pad(queries).view(groups, slots, columns, self.kv_heads, -1, self.head_dim)
             asked = asked.permute(0, 3, 1, 4, 2, 5).contiguous()  # [G, K, Q, R, T, D]
             prefix, own = rows.prefix[layer], rows.own[layer, ..., :last, :]
             out = _attend_both(asked, prefix[0], prefix[1], own[0], own[1], mask)
             return table.pack(out.permute(0, 2, 4, 1, 3, 5).reshape(groups * slots * columns, -1))
 
-        return self._run(hidden, positions, attend)
+        return self._run(hidden, positions, attend, wanted)
 
-    def _run(self, hidden: Tensor, positions: Tensor, attend: Attend, *, last: bool = False) -> Tensor:
-        """All layers over packed tokens [N, width]; ``last`` stops once the last layer's keys and values are known."""
-        count = len(hidden)
-        turned = self.heads + self.kv_heads
+    def _run(self, hidden: Tensor, positions: Tensor, attend: Attend, wanted: Sequence[int] | None = None) -> Tensor:
+        """All layers over packed tokens [N, width]; only the ``wanted`` ones (None: all) leave the last layer."""
         cos, sin = self._cos[positions], self._sin[positions]
         for index, layer in enumerate(self._layers):
-            mixed = linear(layer.norm_before_attention(hidden), layer.qkv, layer.qkv_bias).view(count, -1, self.head_dim)
+            final = wanted is not None and index == len(self._layers) - 1
+            skipped = self.heads if final and not wanted else 0  # without a question only keys and values are needed
+            mixed = linear(layer.norm_before_attention(hidden), *layer.projection(skipped * self.head_dim))
+            mixed = mixed.view(len(hidden), -1, self.head_dim)
+            queries, turned = self.heads - skipped, self.heads - skipped + self.kv_heads
             rotated = mixed[:, :turned]
             rotated = torch.addcmul(rotated * cos, rotated.roll(self.head_dim // 2, -1), sin)
-            out = attend(index, rotated[:, : self.heads] * self.scale, rotated[:, self.heads :], mixed[:, turned:])
-            if last and index == len(self._layers) - 1:
+            asked = rotated[:, :queries] * self.scale if queries else None
+            out = attend(index, asked, rotated[:, queries:], mixed[:, turned:])
+            if out is None:
                 break
+            if final and wanted:
+                places = torch.tensor(wanted, device=self.device)
+                hidden, out = hidden[places], out[places]
             hidden = hidden + linear(out, layer.out, layer.out_bias)
             hidden = hidden + layer.feed_forward(hidden)
         return hidden
@@ -349,6 +367,15 @@ class _Layer:
         if self._experts is None:
             self._up, self._up_bias = _fuse((layer.mlp.gate_proj, layer.mlp.up_proj))
             self._down, self._down_bias = layer.mlp.down_proj.weight, layer.mlp.down_proj.bias
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether it has experts."""
+        return self._experts is not None
+
+    def projection(self, start: int) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias of queries, keys and values from row ``start`` on."""
+        return self.qkv[start:], None if self.qkv_bias is None else self.qkv_bias[start:]
 
     def norm_before_attention(self, hidden: Tensor) -> Tensor:
         """[N, width] -> [N, width]."""

@@ -51,7 +51,7 @@ class EngineOptions:
     batch_tokens: int = 16384
     window: int = 1024
     threads: int = 2
-    encode_batch: int = 16
+    encode_batch: int = 8
     long_prompts: Literal["fail", "cut"] = "fail"
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class Engine:
             said = answer_piece(choice).removesuffix(STOP)
             ids = [asked[0], *self._tokenizer.encode(open_prompt(question) + said)]
             same = next((place for place, pair in enumerate(zip(asked, ids, strict=False)) if pair[0] != pair[1]), len(asked))
-            found = self._fitted(request, ids, visual, 0, tail=max(0, len(ids) - same))
+            found = self._fitted(request, ids, visual, 0, tail=max(1, len(ids) - same))
             if isinstance(found, Failure):
                 return found
             prompts += found
@@ -155,26 +155,34 @@ class Engine:
         return [Prompt(request, tuple(ids), group_of(request), visual, room, tail)]
 
     def _begin(self, batch: Sequence[Group], visual: Visual) -> tuple[Rows, list[Prompt], Tensor]:
-        """Run the prompts of a batch: its rows, its prompts in the rows' order, and the hidden states of all suffix tokens."""
+        """Run the prompts of a batch.
+
+        Returns its rows, its prompts in the rows' order, and the logits of what follows each prompt, or of each token of its
+        tail if it has one: [prompts or tails, vocabulary].
+        """
         sequences: list[Tensor] = []
         for group in batch:
             shown = visual.get(group.prompts[0].group)
             pictures = [shown] if isinstance(shown, Tensor) else []
             sequences.append(self._model.splice(pictures, group.prompts[0].ids[: group.shared]))
         suffixes = [[prompt.ids[group.shared :] for prompt in group.prompts] for group in batch]
-        rows, hidden = self._decoder.extend(self._decoder.prefill(sequences), suffixes)
-        return rows, [prompt for group in batch for prompt in group.prompts], hidden
+        prompts = [prompt for group in batch for prompt in group.prompts]
+        ends = accumulate(len(suffix) for group in suffixes for suffix in group)
+        # the token at one place is predicted from the place before it
+        wanted = [
+            end - 1 - back
+            for prompt, end in zip(prompts, ends, strict=True)
+            for back in (range(prompt.tail, 0, -1) if prompt.tail else (0,))
+        ]
+        rows, hidden = self._decoder.extend(self._decoder.prefill(sequences), suffixes, wanted)
+        return rows, prompts, self._decoder.logits(hidden)
 
     @torch.inference_mode()
     def _generate(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
         """Decode one batch to its end."""
         started = time.perf_counter()
-        rows, prompts, hidden = self._begin(batch, visual)
-        replies = [Reply(prompt) for prompt in prompts]
-        suffixes = [len(prompt.ids) - group.shared for group in batch for prompt in group.prompts]
-        ends = torch.tensor(list(accumulate(suffixes)), device=hidden.device) - 1
-        logits = self._decoder.logits(hidden[ends])
-        live = replies
+        rows, prompts, logits = self._begin(batch, visual)
+        live = replies = [Reply(prompt) for prompt in prompts]
         exact = self._decoder.dtype == torch.float32
         while True:
             tokens = self._replies.choose(logits, live)
@@ -216,14 +224,10 @@ class Engine:
     def _weigh(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
         """Log-probability of each prompt's tail, given all before it."""
         started = time.perf_counter()
-        _, prompts, hidden = self._begin(batch, visual)
-        suffixes = [len(prompt.ids) - group.shared for group in batch for prompt in group.prompts]
-        ends = list(accumulate(suffixes))
-        # the token at place i is predicted from the hidden state at i - 1
-        places = [end - 1 - back for prompt, end in zip(prompts, ends, strict=True) for back in range(prompt.tail, 0, -1)]
+        _, prompts, logits = self._begin(batch, visual)
         tails = [token for prompt in prompts for token in prompt.ids[len(prompt.ids) - prompt.tail :]]
-        logprobs = self._decoder.logits(hidden[places]).log_softmax(dim=-1)
-        said = logprobs.gather(1, torch.tensor(tails, device=hidden.device)[:, None])[:, 0].tolist()
+        picked = torch.tensor(tails, device=logits.device)[:, None]
+        said = logits.log_softmax(dim=-1).gather(1, picked)[:, 0].tolist()
         share = (time.perf_counter() - started) / len(prompts)
         answered: list[Answered] = []
         for prompt, stop in zip(prompts, accumulate(prompt.tail for prompt in prompts), strict=True):

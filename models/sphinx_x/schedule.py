@@ -108,8 +108,8 @@ def common_prefix(prompts: Sequence[Prompt]) -> int:
 def plan(prompts: Sequence[Prompt], max_rows: int, max_tokens: int) -> list[list[Group]]:
     """Batches of at most ``max_rows`` prompts (empty slots counted) and ``max_tokens`` positions of prompts, one group at least.
 
-    Groups are sorted by the length of their prefix, then by how long replies may get and how many prompts they have, so that
-    little is padding.
+    Groups are sorted by how many prompts they have, the length of their prefix, and how long replies may get, so that few slots
+    are empty and little is padding.
     """
     by_media: dict[str, list[Prompt]] = {}
     for prompt in prompts:
@@ -120,7 +120,7 @@ def plan(prompts: Sequence[Prompt], max_rows: int, max_tokens: int) -> list[list
         for start in range(0, len(members), max_rows):
             part = tuple(members[start : start + max_rows])
             groups.append(Group(part, common_prefix(part)))
-    groups.sort(key=lambda group: (group.prefix // 8, group.room, len(group.prompts), group.prefix, group.suffix))
+    groups.sort(key=lambda group: (len(group.prompts), group.prefix // 8, group.room, group.prefix, group.suffix))
     return list(_fill(groups, max_rows, max_tokens))
 
 

@@ -44,6 +44,12 @@ def built(request: pytest.FixtureRequest) -> Specimen:
 
 
 @pytest.fixture(scope="module")
+def alone(built: Specimen) -> dict[str, Response]:
+    """Replies to many requests, each asked alone."""
+    return answers(built, mixed_requests(220, seed=1), max_batch=1, window=1)
+
+
+@pytest.fixture(scope="module")
 def dense() -> Specimen:
     return specimen()
 
@@ -92,9 +98,10 @@ def test_replies_are_those_of_transformers_without_batch_or_cache(built: Specime
 
 
 @pytest.mark.parametrize("options", [{"max_batch": 16, "window": 50}, {"max_batch": 64}, {"batch_tokens": 300, "threads": 2}])
-def test_replies_do_not_depend_on_batch_size_or_order(built: Specimen, options: dict[str, int]) -> None:
+def test_replies_do_not_depend_on_batch_size_or_order(
+    built: Specimen, alone: dict[str, Response], options: dict[str, int]
+) -> None:
     requests = mixed_requests(220, seed=1)
-    alone = answers(built, requests, max_batch=1, window=1)
     random.Random(str(options)).shuffle(requests)
     together = answers(built, requests, **options)
     assert together == alone
