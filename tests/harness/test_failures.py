@@ -173,7 +173,8 @@ def test_a_scorer_that_raises_on_everything_stops_with_its_first_causes(tmp_path
         evaluate(task, FakeModel(), tmp_path / "data", runs=tmp_path / "runs")
     folder = next((tmp_path / "runs").glob("*/*/*"))
     assert not (folder / "result.json").exists()
-    assert Reader(folder).count() == 20
+    with Reader(folder) as reader:
+        assert reader.count() == 20
 
 
 def test_too_many_failures_stop_with_the_first_causes_and_how_to_go_on(tmp_path: Path, data: Path) -> None:
