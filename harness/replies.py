@@ -154,11 +154,13 @@ def _found(part: Part) -> dict[str, Any] | None:
 
 
 def _record_run(folder: Path, task: Task, name: str, convention: str, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Write ``run.json``; replies that were scored before keep their first start and convention."""
+    """Write ``run.json``; replies that were scored before keep their first start and, if that scoring ended, its convention."""
     started = provenance.now()
     try:
         before = results.read_json(folder / "run.json")
-        started, convention = before["started"], before["convention"]
+        started = before["started"]
+        if (folder / results.result_name()).exists():
+            convention = before["convention"]
     except (ResultError, KeyError):
         pass
     record = {

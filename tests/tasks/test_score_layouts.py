@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from harness.catalog import find_task
-from harness.errors import ReplyError
+from harness.errors import DatasetError, ReplyError
 from harness.plan import Source
 from harness.replies import score_replies
 from harness.results import Result
@@ -307,3 +307,16 @@ def test_another_convention_is_written_beside_the_first(cases: dict[str, Case], 
     assert first.folder == second.folder
     assert (second.convention, second.run["convention"]) == ("vlmevalkit", "official")
     assert {path.name for path in first.folder.glob("result*")} == {"result.json", "result.vlmevalkit.json"}
+
+
+def test_a_scoring_that_failed_leaves_its_convention_to_the_next(tmp_path: Path) -> None:
+    """The error of the official convention names one that does without the picture's size; that one must then work."""
+    box = {"question": "left bus", "bbox_xyxy": [1, 2, 101, 202], "image_path": None, "size": None}
+    data = lines(tmp_path / "annotations.jsonl", [box])
+    file = lines(tmp_path / "replies.jsonl", [{"question": "left bus", "reply": "[1, 2, 101, 202]"}])
+    task = find_task("refcoco_val")
+    with pytest.raises(DatasetError, match="convention=pixels"):
+        score_replies(task, data, file, runs=tmp_path / "runs")
+    result = score_replies(task, data, file, runs=tmp_path / "runs", convention="pixels")
+    assert (result.run["convention"], result.metric().value) == ("pixels", 1.0)
+    assert {path.name for path in result.folder.glob("result*")} == {"result.json"}
