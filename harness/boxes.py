@@ -88,14 +88,14 @@ def corner_and_size(box: Sequence[float]) -> Box:
 
 
 def write(box: Sequence[float]) -> str:
-    """Write corners the way `harness.types.Sample.references` holds them, ten decimals at most.
+    """Write corners the way `harness.types.Sample.references` holds them, twelve decimals at most.
 
     That drops what adding x and width leaves behind (121.84000000000003), and is far below what a score can show.
 
     >>> write((14.67, 133.5600001, 121.84000000000003, 470.0))
     '14.67,133.5600001,121.84,470'
     """
-    return ",".join(f"{value:.10f}".rstrip("0").rstrip(".") for value in box)
+    return ",".join(f"{value:.12f}".rstrip("0").rstrip(".") for value in box)
 
 
 def read(text: str) -> Box:

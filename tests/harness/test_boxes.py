@@ -46,7 +46,7 @@ def test_corners_and_sizes_convert(box: boxes.Box) -> None:
 
 @given(BOX)
 def test_what_is_written_is_read(box: boxes.Box) -> None:
-    assert read(write(box)) == pytest.approx(box, abs=1e-10)
+    assert read(write(box)) == pytest.approx(box, abs=1e-12)
 
 
 def test_an_unknown_frame_is_named() -> None:
