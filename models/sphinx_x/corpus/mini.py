@@ -29,7 +29,21 @@ FAMILIES: Mapping[type[World], Mapping[str, Maker]] = {
     Table: TABLE_FAMILIES,
     Digits: DIGIT_FAMILIES,
 }
-LONG = frozenset({"caption", "list", "read_page", "read_chart", "read_table", "addends", "line", "field_names"})
+LONG = frozenset(
+    {
+        "caption",
+        "list",
+        "read_page",
+        "read_chart",
+        "read_table",
+        "addends",
+        "line",
+        "field_names",
+        "field_line",
+        "bar_line",
+        "row_line",
+    }
+)
 """Families whose answers tell everything: the densest teachers, so they come first."""
 
 
@@ -58,7 +72,7 @@ def blend(early: Mixture, late: Mixture, share: float) -> Mixture:
     return Mixture(kinds=kinds, families={n: (1 - share) * early.weight(n) + share * late.weight(n) for n in names})
 
 
-_KINDS = {"scene": 0.4, "page": 0.22, "chart": 0.11, "digits": 0.09, "sign": 0.07, "table": 0.05, "clip": 0.06}
+_KINDS = {"scene": 0.35, "page": 0.25, "chart": 0.14, "digits": 0.11, "sign": 0.05, "table": 0.04, "clip": 0.06}
 _NAMES = sorted({name for families in FAMILIES.values() for name in families})
 EARLY = Mixture(kinds=_KINDS, families={name: 3.0 if name in LONG else 0.1 if is_closed(name) else 1.0 for name in _NAMES})
 _RARER = (
@@ -81,7 +95,13 @@ _LATE = {
     "relation_yes_no": 2.5,
     "side_yes_no": 1.5,
     "field": 6.0,
-    "line_number": 1.5,
+    "letter_where": 5.0,
+    "letter_after": 4.0,
+    "field_line": 3.0,
+    "bar_line": 3.0,
+    "row_line": 2.0,
+    "addends": 2.0,
+    "line_number": 1.0,
     "read_page": 1.5,
     "read_word": 1.5,
     "choice_word": 1.5,

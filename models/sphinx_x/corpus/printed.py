@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
-from harness.world import NAMES, Chart, Digits, Page, Sign, Table
-from models.sphinx_x.corpus.scenes import ask
+from harness.world import NAMES, Chart, Digits, Glyph, Page, Sign, Table
+from models.sphinx_x.corpus.scenes import ask, place_of
 from models.sphinx_x.corpus.turns import SHORT, Turn, choice, short, yes_no
 
 _ALPHABET = "ABCDEFGHIKLMNOPRSTUVW"
@@ -78,6 +79,35 @@ def line(page: Page, rng: random.Random) -> Turn:
     return Turn("line", ask("line", rng, at + 1), lines[at])
 
 
+def _glyph(world: Sign | Page | Chart | Table, rng: random.Random) -> Glyph | None:
+    """A letter or digit that stands in the picture once."""
+    counts = Counter(glyph.char for glyph in world.glyphs)
+    once = [glyph for glyph in world.glyphs if counts[glyph.char] == 1 and glyph.char.isalnum()]
+    return rng.choice(once) if once else None
+
+
+def letter_where(world: Sign | Page | Chart | Table, rng: random.Random) -> Turn | None:
+    """The place of a character: finding what is printed, which every reading of a named value begins with."""
+    found = _glyph(world, rng)
+    return found and Turn("letter_where", ask("letter_where", rng, found.char), place_of(found.box, *world.image.size))
+
+
+def letter_after(world: Sign | Page | Chart | Table, rng: random.Random) -> Turn | None:
+    """The character to the right of one, or ``nothing``."""
+    found = _glyph(world, rng)
+    if found is None:
+        return None
+    right = [g for g in world.glyphs if g.box.y0 == found.box.y0 and g.box.x0 > found.box.x0]
+    char = min(right, key=lambda glyph: glyph.box.x0).char if right else "nothing"
+    return Turn("letter_after", ask("letter_after", rng, found.char), char)
+
+
+def field_line(page: Page, rng: random.Random) -> Turn:
+    """The line of a field, by its name: the value is looked up right behind a name just written, as it stands on the page."""
+    found = rng.choice(page.fields)
+    return Turn("field_line", ask("field_line", rng, found.name), f"{found.name}: {found.value}")
+
+
 def line_number(page: Page, rng: random.Random) -> Turn:
     """The number of the line on which a field stands."""
     at = rng.randrange(len(page.fields))
@@ -127,6 +157,13 @@ def bar(chart: Chart, rng: random.Random) -> Turn:
     if rng.random() < 0.3:
         return short("bar", ask("bar_by_colour", rng, found.colour), str(found.value), rng)
     return short("bar", ask("bar", rng, found.name), str(found.value), rng)
+
+
+def bar_line(chart: Chart, rng: random.Random) -> Turn:
+    """Name, colour and value of one bar, by its name or its colour."""
+    found = rng.choice(chart.bars)
+    name = found.name if rng.random() < 0.6 else f"the {found.colour} bar"
+    return Turn("bar_line", ask("bar_line", rng, name), f"{found.name} {found.colour} {found.value}")
 
 
 def bar_colour(chart: Chart, rng: random.Random) -> Turn:
@@ -183,6 +220,12 @@ def read_table(table: Table, rng: random.Random) -> Turn:
     return Turn("read_table", ask("read_table", rng), f"{head}; {rows}")
 
 
+def row_line(table: Table, rng: random.Random) -> Turn:
+    """One row with its name."""
+    i = rng.randrange(len(table.names))
+    return Turn("row_line", ask("row_line", rng, table.names[i]), f"{table.names[i]} {' '.join(table.rows[i])}")
+
+
 def cell(table: Table, rng: random.Random) -> Turn:
     """One entry, by row and column."""
     i, j = rng.randrange(len(table.names)), rng.randrange(len(table.columns))
@@ -209,7 +252,7 @@ def addends(digits: Digits, rng: random.Random) -> Turn | None:
     if not digits.operator:
         return None
     text = "+".join(str(number) for number in digits.numbers)
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         return Turn("addends", ask("addends", rng), text)
     return Turn("addends", ask("addends", rng) + " Give the result.", f"{text}={digits.result}")
 
@@ -229,12 +272,21 @@ def digits_choice(digits: Digits, rng: random.Random) -> Turn:
     return choice("choice_digits", ask(family, rng), str(digits.result), wrong, rng)
 
 
-SIGN_FAMILIES = {"read_word": read_word, "letter_at": letter_at, "word_yes_no": word_yes_no, "choice_word": word_choice}
+_FINDING = {"letter_where": letter_where, "letter_after": letter_after}
+SIGN_FAMILIES = {
+    **_FINDING,
+    "read_word": read_word,
+    "letter_at": letter_at,
+    "word_yes_no": word_yes_no,
+    "choice_word": word_choice,
+}
 PAGE_FAMILIES = {
+    **_FINDING,
     "read_page": read_page,
     "field_names": field_names,
     "field": field,
     "line": line,
+    "field_line": field_line,
     "line_number": line_number,
     "field_of": field_of,
     "title": title,
@@ -242,8 +294,10 @@ PAGE_FAMILIES = {
     "choice_field": field_choice,
 }
 CHART_FAMILIES = {
+    **_FINDING,
     "read_chart": read_chart,
     "bar": bar,
+    "bar_line": bar_line,
     "bar_colour": bar_colour,
     "bars": bars,
     "extreme": extreme,
@@ -251,6 +305,6 @@ CHART_FAMILIES = {
     "bar_yes_no": bar_yes_no,
     "choice_bar": chart_choice,
 }
-TABLE_FAMILIES = {"read_table": read_table, "cell": cell, "choice_cell": cell_choice}
+TABLE_FAMILIES = {**_FINDING, "read_table": read_table, "row_line": row_line, "cell": cell, "choice_cell": cell_choice}
 DIGIT_FAMILIES = {"digits": read_digits, "addends": addends, "digits_yes_no": digits_yes_no, "choice_digits": digits_choice}
 """Kind of picture: family -> maker of one turn, or None where the picture does not allow the question."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from harness.world import COLOURS, SHAPES, Clip, Scene, Thing, is_held_out
+from harness.world import COLOURS, SHAPES, Box, Clip, Scene, Thing, is_held_out
 from models.sphinx_x.corpus.templates import NOUNS, ONE, REFERENCES, TRAIN_TEMPLATES
 from models.sphinx_x.corpus.turns import (
     BOX,
@@ -55,11 +55,16 @@ def ask(family: str, rng: random.Random, *slots: object) -> str:
     return rng.choice(TRAIN_TEMPLATES[family]).format(*slots)
 
 
-def place_word(thing: Thing, width: int, height: int) -> str:
+def place_of(box: Box, width: int, height: int) -> str:
     """Which third of the picture, in words: ``top left`` to ``bottom right``, ``middle`` for the centre."""
-    x, y = thing.box.centre
+    x, y = box.centre
     row, column = _ROWS[min(int(3 * y / height), 2)], _COLUMNS[min(int(3 * x / width), 2)]
     return f"{row} {column}".strip() or "middle"
+
+
+def place_word(thing: Thing, width: int, height: int) -> str:
+    """`place_of` a thing."""
+    return place_of(thing.box, width, height)
 
 
 def _full(thing: Thing) -> str:

@@ -180,6 +180,11 @@ TRAIN_TEMPLATES: Mapping[str, tuple[str, ...]] = {
     ),
     "field_of": ("Which field has the value {}?", "Next to which name is {} written?", "What is {} the value of?"),
     "line": ("Read line {} of the page.", "What is written in line number {}?"),
+    "letter_where": ("Where is the {}?", "Where do you see {}?", "In which part of the picture is {}?"),
+    "letter_after": ("What comes after {}?", "Which character is to the right of {}?", "What follows {}?"),
+    "field_line": ("Read the line that begins with {}.", "Read the line of {}.", "Give the whole line of the field {}."),
+    "bar_line": ("Read bar {}.", "Give name, color and value of {}.", "Tell me all about {}."),
+    "row_line": ("Read row {}.", "Give all values of row {}.", "What stands in row {}?"),
     "line_number": ("On which line is {}?", "Which line holds the field {}?", "What is the number of the line with {}?"),
     "title": ("What is the title?", "Which title stands at the top of the page?", "How is this document called?"),
     "field_yes_no": (
