@@ -6,8 +6,11 @@ with, to the letter; a prompt is part of a task's version.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from string import ascii_uppercase
+
+from harness.task import Prompt
+from harness.types import Sample
 
 SHORT_ANSWER = "Answer the question using a single word or phrase."
 """LLaVA-1.5's instruction for short answers (llava docs/Evaluation.md), also used by SPHINX-X and lmms-eval."""
@@ -21,12 +24,39 @@ def letters(options: Sequence[str]) -> tuple[str, ...]:
     return tuple(ascii_uppercase[: len(options)])
 
 
-def option_lines(options: Sequence[str], form: str = "{letter}. {text}") -> str:
-    r"""One line an option, in order.
+def option_lines(options: Sequence[str], form: str = "{letter}. {text}", between: str = "\n") -> str:
+    r"""One line an option, in order, or with something else ``between`` them.
 
     >>> option_lines(["a cat", "a dog"])
     'A. a cat\nB. a dog'
     >>> option_lines(["a cat"], form="({letter}) {text}")
     '(A) a cat'
     """
-    return "\n".join(form.format(letter=letter, text=text) for letter, text in zip(ascii_uppercase, options, strict=False))
+    return between.join(form.format(letter=letter, text=text) for letter, text in zip(ascii_uppercase, options, strict=False))
+
+
+def fill(template: str, *, option: str = "{letter}. {text}", **pieces: str | Callable[[Sample], str]) -> Prompt:
+    r"""Make a prompt of a template that names ``{question}``, ``{options}`` and fields of the sample.
+
+    Args:
+        template: the literal text; braces in what is filled in stay as they are.
+        option: how one option's line is written.
+        pieces: texts that stand in the template under their own name: a template, left out where the field (or the options) of
+            that name is empty, or a function of the sample.
+
+    >>> ask = fill("{hint}{question}\n{options}", hint="Hint: {hint}\n")
+    >>> ask(Sample(id="1", question="Which?", options=("a cat", "a dog"), fields={"hint": "It barks."}))
+    'Hint: It barks.\nWhich?\nA. a cat\nB. a dog'
+    >>> ask(Sample(id="2", question="Which?", options=("a {cat}",), fields={"hint": ""}))
+    'Which?\nA. a {cat}'
+    """
+
+    def prompt(sample: Sample) -> str:
+        values = {**sample.fields, "question": sample.question, "options": option_lines(sample.options, option)}
+        shown = {
+            name: piece(sample) if callable(piece) else piece.format_map(values) if values.get(name) else ""
+            for name, piece in pieces.items()
+        }
+        return template.format_map({**values, **shown})
+
+    return prompt

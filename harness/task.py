@@ -6,11 +6,13 @@ model, writes no file and has no loop over samples; ``harness.run`` does that fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from harness.errors import ConfigError
 from harness.types import FramePlan, Generation, Parsed, Part, Query, Record, Sample, Text
 
 if TYPE_CHECKING:
@@ -78,6 +80,61 @@ class Card:
     licence: str
     differences: str = ""
 
+    @classmethod
+    def of(cls, docstring: str | None, *, split: str, n: int, title: str = "") -> Card:
+        """Read the card from a task file's docstring, so that it says each fact once.
+
+        The docstring begins with ``Title: what is asked``; then each fact begins a line with its label (`LABELS`) and goes on
+        to the next label or blank line. A paragraph without a label is for readers of the file.
+
+        Args:
+            docstring: the ``__doc__`` of the task file.
+            split: which part of the benchmark.
+            n: its number of samples.
+            title: replaces the docstring's, in files with several tasks.
+
+        Raises:
+            ConfigError: a label is missing, empty, unknown or there twice; the message names it.
+        """
+        first, *lines = (docstring or "").strip().splitlines() or [""]
+        named, colon, asks = first.partition(": ")
+        if not colon:
+            raise ConfigError(f"a task file's docstring begins with 'Title: what is asked', found {first!r}")
+        facts = _labelled(lines, named)
+        return cls(title=title or named, asks=asks, split=split, n=n, **{LABELS[label]: text for label, text in facts.items()})
+
+
+LABELS = {
+    "Paper": "paper",
+    "Data": "data",
+    "Licence": "licence",
+    "Official scorer": "scorer",
+    "Differences": "differences",
+}
+"""The labels in a task file's docstring and the card's fields; all but the last are required."""
+
+
+def _labelled(lines: Iterable[str], title: str) -> dict[str, str]:
+    """The text behind each label, its lines joined by blanks."""
+    facts: dict[str, list[str]] = {}
+    label = ""
+    for line in map(str.strip, lines):
+        begins = re.match(r"([A-Z][a-z]*(?: [a-z]+)*):(?: |$)", line)
+        if begins:
+            label, line = begins[1], line[begins.end() :]
+            if label not in LABELS or label in facts:
+                problem = "stands twice" if label in facts else f"is unknown (known: {', '.join(LABELS)})"
+                raise ConfigError(f"docstring of {title}: label {label!r} {problem}")
+            facts[label] = []
+        if not line:
+            label = ""
+        elif label:
+            facts[label].append(line)
+    for required in tuple(LABELS)[:-1]:
+        if not facts.get(required):
+            raise ConfigError(f"docstring of {title}: no {required + ':'!r}, which a card needs")
+    return {known: " ".join(words) for known, words in facts.items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -123,6 +180,4 @@ class Task:
         """Compose the sample's media and the prompt text (``prompt`` names a variant) into what is asked."""
         build = self.prompt if prompt == "default" else self.prompts[prompt]
         parts: tuple[Part, ...] = (*sample.parts, Text(build(sample)))
-        return Query(
-            parts=parts, generation=self.generation, choices=self.choices(sample), ideal=self.ideal(sample)
-        )
+        return Query(parts=parts, generation=self.generation, choices=self.choices(sample), ideal=self.ideal(sample))

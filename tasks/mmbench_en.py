@@ -1,8 +1,9 @@
-"""MMBench dev EN (v1.0): multiple choice over 20 abilities, each question asked in every rotation of its options.
+"""MMBench dev EN: which option is right? Multiple choice over 20 abilities, asked once for each rotation of the options (v1.0).
 
 Paper: Liu et al., MMBench: Is Your Multi-modal Model an All-around Player?, ECCV 2024, arXiv 2307.06281.
-Data: mmbench_dev_20230712.tsv (4,377 rows, 1,176 questions; later files, such as VLMEvalKit's MMBench_DEV_EN.tsv, have 4,329
-and 1,164). Rotation k of question i has index i + k * 1,000,000. Licence: Apache-2.0.
+Data: mmbench_dev_20230712.tsv of open-compass/MMBench (4,377 rows, 1,176 questions; later files, such as VLMEvalKit's
+MMBench_DEV_EN.tsv, have 4,329 and 1,164). Rotation k of question i has index i + k * 1,000,000.
+Licence: Apache-2.0.
 Official scorer: open-compass/VLMEvalKit vlmeval/dataset/utils/multiple_choice.py mcq_circular_eval at e8e78f0, without a judge:
 what it would ask one is wrong, and marked. CircularEval: a question counts if all of its rotations are right.
 Differences: a missing rotation makes its question wrong, where VLMEvalKit forgives it; blanks at the prompt's end are left out.
@@ -10,25 +11,23 @@ Differences: a missing rotation makes its question wrong, where VLMEvalKit forgi
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from harness.data.sources import Row, image_handles, layout
+from harness.conventions import multiple_choice
+from harness.data.sources import images, layout
+from harness.data.steps import columns
 from harness.metrics.aggregate import Metric, all_of, mean
-from harness.metrics.choice import correct
-from harness.parsers.choice import letter_forms_then_text, letter_then_text
-from harness.prompts import OPTION_LETTER, letters, option_lines
-from harness.task import Card, Convention, Task
-from harness.types import Generation, Image, Record, Sample
+from harness.prompts import OPTION_LETTER, fill, letters
+from harness.task import Card, Task
+from harness.types import Generation, Record, Sample
 
 PROMPT = "{hint}Question: {question}\nOptions:\n{options}\nPlease select the correct answer from the options above."
 PROMPT_LLAVA = "{hint}{question}\n{options}\n" + OPTION_LETTER
 
 ROTATION = 1_000_000
-
-
-def from_parquet(row: Row, root: Path) -> Record:
-    """Hugging Face writes the column of the six groups with a capital L."""
-    return row.but(**{"l2-category": row.get("L2-category")})
+LAYOUTS = (
+    layout("official", "mmbench_dev_20230712.tsv"),
+    layout("vlmevalkit_tsv", "MMBench_DEV_EN.tsv"),
+    layout("hf_parquet", "**/dev-*.parquet", steps=(columns(**{"l2-category": "L2-category"}),)),
+)
 
 
 def present(cell: object) -> bool:
@@ -36,7 +35,7 @@ def present(cell: object) -> bool:
     return cell is not None and str(cell) not in ("", "nan")
 
 
-def options(record: Record) -> tuple[str, ...]:
+def offered(record: Record) -> tuple[str, ...]:
     """The texts of A to D up to the last that is there: one in the middle may read ``nan`` and keeps its letter."""
     cells = [record.get(letter) for letter in "ABCD"]
     while cells and not present(cells[-1]):
@@ -51,21 +50,15 @@ def to_sample(record: Record) -> Sample:
     named = {"category": "category", "l2": "l2-category", "split": "split"}
     return Sample(
         id=str(index),
-        parts=tuple(map(Image, image_handles(record.get("image")))),
+        parts=images(record),
         question=record["question"],
-        options=options(record),
+        options=offered(record),
         references=(record["answer"],),
         cluster=question,
         groups={"question": question, "rotation": str(index // ROTATION)}
         | {name: str(record[column]) for name, column in named.items() if present(record.get(column))},
         fields={"hint": str(record["hint"]) if present(record.get("hint")) else ""},
     )
-
-
-def ask(sample: Sample, template: str, hint: str) -> str:
-    """Fill a prompt."""
-    hint = hint.format(sample.fields["hint"]) if sample.fields["hint"] else ""
-    return template.format(hint=hint, question=sample.question, options=option_lines(sample.options))
 
 
 CIRCULAR = all_of("correct", by="question")
@@ -80,35 +73,12 @@ METRICS = (
 TASKS = (
     Task(
         name="mmbench_en",
-        card=Card(
-            title="MMBench dev EN",
-            asks="Which option is right? Asked once for each rotation of the options.",
-            split="dev (v1.0)",
-            n=4377,
-            paper="arXiv 2307.06281",
-            data="mmbench_dev_20230712.tsv of open-compass/MMBench",
-            scorer="open-compass/VLMEvalKit mcq_circular_eval at e8e78f0, no judge",
-            licence="Apache-2.0",
-            differences="A missing rotation makes its question wrong.",
-        ),
-        layouts=(
-            layout("official", "mmbench_dev_20230712.tsv"),
-            layout("vlmevalkit_tsv", "MMBench_DEV_EN.tsv"),
-            layout("hf_parquet", "**/dev-*.parquet", adapt=from_parquet),
-        ),
+        card=Card.of(__doc__, split="dev (v1.0)", n=4377),
+        layouts=LAYOUTS,
         to_sample=to_sample,
-        prompt=lambda sample: ask(sample, PROMPT, "Hint: {}\n"),
-        prompts={"llava": lambda sample: ask(sample, PROMPT_LLAVA, "{}\n")},
-        conventions={
-            "official": Convention(parse=letter_then_text, score=correct, metrics=METRICS, primary="circular"),
-            "lmms_eval": Convention(
-                parse=letter_forms_then_text,
-                score=correct,
-                metrics=METRICS,
-                primary="circular",
-                note="Letters in fixed forms, then the likeliest letter anywhere (counted as unparsed). Never a judge.",
-            ),
-        },
+        prompt=fill(PROMPT, hint="Hint: {hint}\n"),
+        prompts={"llava": fill(PROMPT_LLAVA, hint="{hint}\n")},
+        conventions=multiple_choice(METRICS, primary="circular"),
         ideal=lambda sample: sample.references[0],
         choices=lambda sample: letters(sample.options),
         generation=Generation(max_new_tokens=64),

@@ -1,50 +1,41 @@
-"""MME: two yes/no questions about each picture, one with the answer yes and one with no; 14 sub-tasks.
+"""MME: yes or no, twice about each picture: one question with the answer yes and one with no; 14 sub-tasks.
 
 Paper: Fu et al., MME: A Comprehensive Evaluation Benchmark for Multimodal Large Language Models, arXiv 2306.13394.
-Data: MME_Benchmark_release_version, 1,187 pictures, 2,374 questions (on request from the authors). Licence: research only.
+Data: MME_Benchmark_release_version, 1,187 pictures, 2,374 questions (on request from the authors).
+Licence: research only; pictures under their own terms.
 Official scorer: eval_tool/calculation.py of BradyFU/Awesome-Multimodal-Large-Language-Models, branch Evaluation.
+Differences: pairs are formed by picture, not by line; sub-tasks that are not there are left out of a sum instead of an error.
+
 A sub-task scores 100 * acc + 100 * acc_plus, acc_plus being the share of pictures with both right; perception (ten sub-tasks, at
 most 2,000) and cognition (four, at most 800) are sums.
-Differences: pairs are formed by picture, not by line; sub-tasks that are not there are left out of a sum instead of an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-from harness.data.folders import in_order, text_per_part, text_per_picture
-from harness.data.sources import Row, image_handles, layout
-from harness.metrics.aggregate import Estimator, Metric, all_of, combine, mean, sum_over
+from harness.data.folders import in_order, part_texts, picture_texts
+from harness.data.sources import images, layout
+from harness.data.steps import columns
+from harness.metrics.aggregate import Metric, all_of, combine, mean, sum_over
 from harness.metrics.choice import correct
 from harness.parsers.yes_no import first_four_characters, first_four_stripped, only_one_of_both
-from harness.prompts import SHORT_ANSWER
-from harness.task import Card, Convention, Layout, Parse, Task
-from harness.types import Generation, Image, Record, Sample
+from harness.prompts import SHORT_ANSWER, fill
+from harness.task import Card, Convention, Parse, Task
+from harness.types import Generation, Record, Sample
 
-PROMPT = "{question}"
 REQUEST = " Please answer yes or no."
 
 COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
 PERCEPTION = ("existence", "count", "position", "color", "posters", "celebrity", "scene", "landmark", "artwork", "OCR")
 SUBTASKS = PERCEPTION + COGNITION
 
-
-def read_release(where: Sequence[Path]) -> Iterator[Record]:
-    """Both forms that the release mixes; files named one by one are results."""
-    if not where[0].is_dir():
-        return read_results(where)
-    return text_per_picture(where, SUBTASKS, ("question", "answer"), texts="questions_answers_YN", pictures="images")
-
-
-def read_results(where: Sequence[Path]) -> Iterator[Record]:
-    """``SUBTASK.txt`` of the eval_tool, where a reply may stand in a fourth field."""
-    return text_per_part(where, SUBTASKS, ("picture", "question", "answer"))
-
-
-def from_table(row: Row, root: Path) -> Record:
-    """VLMEvalKit names the picture in ``image_path``, Hugging Face in ``question_id``."""
-    return row.but(picture=row.get("question_id") or row["image_path"])
+FIELDS = ("question", "answer")
+TABLE = (columns(picture="question_id|image_path"),)
+LAYOUTS = (
+    picture_texts("official", SUBTASKS, FIELDS, texts="questions_answers_YN", pictures="images"),
+    part_texts("eval_tool", SUBTASKS, FIELDS),
+    layout("vlmevalkit_tsv", "MME.tsv", steps=TABLE),
+    layout("hf_parquet", "**/test-*.parquet", steps=TABLE),
+)
 
 
 def to_sample(record: Record) -> Sample:
@@ -52,7 +43,7 @@ def to_sample(record: Record) -> Sample:
     picture = f"{record['category']}/{record['picture']}"
     return Sample(
         id=f"{picture}#{record['place']}",
-        parts=tuple(map(Image, image_handles(record.get("image")))),
+        parts=images(record),
         question=record["question"].strip(),
         references=(record["answer"].strip().lower(),),
         cluster=picture,
@@ -61,55 +52,33 @@ def to_sample(record: Record) -> Sample:
     )
 
 
-SCORE = combine(((100, mean("correct")), (100, all_of("correct", by="picture"))))
+ACC, ACC_PLUS = mean("correct"), all_of("correct", by="picture")
+SCORE = combine(((100, ACC), (100, ACC_PLUS)))
 
 
 def scored(parse: Parse, cognition: str = "cognition", note: str = "") -> Convention:
-    """All conventions count alike; they differ in the parser."""
-    sums: dict[str, Estimator] = {
-        "total": sum_over("subtask", SCORE),
-        "perception": sum_over("subtask", SCORE, PERCEPTION),
-        cognition: sum_over("subtask", SCORE, COGNITION),
-    }
-    parts = {
-        "score": (SCORE, "points"),
-        "acc": (mean("correct"), "percent"),
-        "acc_plus": (all_of("correct", by="picture"), "percent"),
-    }
+    """All conventions count alike; they differ in the parser, and in what they call the second sum."""
     metrics = (
-        *(Metric(name=name, estimator=estimator) for name, estimator in sums.items()),
-        *(Metric(name=name, estimator=estimator, unit=unit, by="subtask") for name, (estimator, unit) in parts.items()),
+        Metric(name="total", estimator=sum_over("subtask", SCORE)),
+        Metric(name="perception", estimator=sum_over("subtask", SCORE, PERCEPTION)),
+        Metric(name=cognition, estimator=sum_over("subtask", SCORE, COGNITION)),
+        Metric(name="score", estimator=SCORE, by="subtask", unit="points"),
+        Metric(name="acc", estimator=ACC, by="subtask", unit="percent"),
+        Metric(name="acc_plus", estimator=ACC_PLUS, by="subtask", unit="percent"),
     )
     return Convention(parse=parse, score=correct, metrics=metrics, primary="total", note=note)
 
 
-LAYOUTS = (
-    Layout(name="official", files=("*/**/*.txt",), read=read_release),
-    Layout(name="eval_tool", files=("*.txt",), read=read_results),
-    layout("vlmevalkit_tsv", "MME.tsv", adapt=from_table),
-    layout("hf_parquet", "**/test-*.parquet", adapt=from_table),
-)
-
 TASKS = (
     Task(
         name="mme",
-        card=Card(
-            title="MME",
-            asks="Yes or no, twice about each picture: one question with each answer.",
-            split="release version: perception and cognition",
-            n=2374,
-            paper="arXiv 2306.13394",
-            data="MME_Benchmark_release_version",
-            scorer="BradyFU/Awesome-Multimodal-Large-Language-Models eval_tool/calculation.py",
-            licence="research only; pictures under their own terms",
-            differences="Pairs are formed by picture; missing sub-tasks are left out of a sum.",
-        ),
+        card=Card.of(__doc__, split="release version: perception and cognition", n=2374),
         layouts=tuple(in_order(one, SUBTASKS) for one in LAYOUTS),
         to_sample=to_sample,
-        prompt=lambda sample: PROMPT.format(question=sample.question),
+        prompt=fill("{question}"),
         prompts={
             "llava": lambda sample: f"{sample.question.replace(REQUEST, '')}\n{SHORT_ANSWER}",
-            "sphinx": lambda sample: f"{sample.question}\n{SHORT_ANSWER}",
+            "sphinx": fill("{question}\n" + SHORT_ANSWER),
         },
         conventions={
             "official": scored(first_four_characters),

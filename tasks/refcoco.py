@@ -1,45 +1,44 @@
-"""RefCOCO, RefCOCO+, RefCOCOg: one box for one referring expression; eight splits, a hit is IoU of at least 0.5.
+"""RefCOCO, RefCOCO+, RefCOCOg: where is what this expression describes? One box; a hit is an IoU of at least 0.5; eight splits.
 
-Papers: Yu et al., ECCV 2016 (RefCOCO, RefCOCO+; UNC splits); Mao et al., CVPR 2016 (RefCOCOg; UMD split).
+Paper: Yu et al., ECCV 2016, arXiv 1608.00272 (RefCOCO, RefCOCO+; UNC splits); Mao et al., CVPR 2016, arXiv 1511.02283 (RefCOCOg;
+UMD split).
 Data: Alpha-VLLM/LLaMA2-Accessory@3777c43 accessory/eval_mm/annotations/<split>.json; pictures of COCO train2014. Boxes are
-x1,y1,x2,y2 in pixels, the picture's size stands in ``question_id``. Licence: COCO terms (pictures), none stated (expressions).
-Official scorer: evaluate.py of the same repository, metric miou0.5: the answer is in fractions of the padded square.
-Differences: a sample's id is made of expression, box and size, since no layout has one in common with the others; lmms-eval's
-val files mix in Google's split (23,962 rows instead of 10,834 in RefCOCO).
+x1,y1,x2,y2 in pixels, the picture's size stands in ``question_id``.
+Licence: COCO terms (pictures); none stated (expressions).
+Official scorer: Alpha-VLLM/LLaMA2-Accessory@3777c43 accessory/eval_mm/evaluate.py, metric miou0.5: the answer is in fractions of
+the padded square.
+Differences: accuracy is over all expressions; the authors' driver drops repeats first: accuracy_distinct.
+
+A sample's id is made of expression, box and size, since no layout has one in common with the others; lmms-eval's val files mix in
+Google's split (23,962 rows instead of 10,834 in RefCOCO).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
 from functools import partial
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
-from harness.boxes import Frame, corners, from_pixels, read, to_pixels, write
-from harness.data.media import read_header
-from harness.data.sources import Row, image_handles, layout, media_below
+from harness.boxes import corners, from_pixels, read, to_pixels, write
+from harness.conventions import boxes
+from harness.data.sources import Row, images, layout
+from harness.data.steps import columns, explode, media, only, picture_facts
 from harness.metrics.aggregate import Metric, mean
-from harness.metrics.grounding import (
-    HIT_METRICS,
-    THRESHOLD_METRICS,
-    best_reading,
-    frame_score,
-    guessed_frame_score,
-    in_unit_frame,
-    picture_size,
-    threshold_score,
-)
-from harness.parsers.box import all_boxes, answer_box, bracketed_decimals, first_brackets, lenient_numbers
-from harness.task import Card, Convention, Layout, Task
-from harness.types import Generation, Image, Record, Sample
+from harness.metrics.grounding import picture_size
+from harness.prompts import fill
+from harness.task import Card, Layout, Task
+from harness.types import Generation, Record, Sample
 
-PROMPT = "Please provide the bounding box coordinate of the region this sentence describes: {}."
+PROMPT = "Please provide the bounding box coordinate of the region this sentence describes: {question}."
 PROMPT_LMMS = (
     "Bounding box coordinates are specified in the format (top-left x, top-left y, bottom-right x, bottom-right y). All values "
     "are floating point numbers bounded between 0 and 1. Please provide the bounding box coordinate of the region this sentence "
-    "describes: {}"
+    "describes: {question}"
 )
-PROMPT_JSON = 'Locate every object that matches the description "{}" in the image. Report bbox coordinates in JSON format.'
+PROMPT_JSON = (
+    'Locate every object that matches the description "{question}" in the image. Report bbox coordinates in JSON format.'
+)
 
 SPLITS = {
     "refcoco_val": ("RefCOCO val", 10834),
@@ -52,47 +51,21 @@ SPLITS = {
     "refcocog_test": ("RefCOCOg test", 9602),
 }
 """Data set and split as papers print them, and the number of expressions."""
+SIZE = "height{height}_width{width}"
 
 
-def from_authors(row: Row, root: Path) -> Record:
-    """The authors' list; picture names are relative to the data folder."""
-    return row.but(image=media_below(root, row["image_path"], row.where))
+def from_prompt(row: Row, root: Path) -> Row:
+    """VLMEvalKit: the whole prompt as question, fractions as answer."""
+    expression = re.search(r"<ref>(.*?)</ref>", row["question"], re.DOTALL)
+    box = to_pixels(read(row["answer"].strip(" []")), "unit", row["width"], row["height"])
+    question = expression[1].strip() if expression else row["question"]
+    return row.but(question=question, gt_answers=[round(edge, 2) for edge in box])
 
 
-def from_lines(row: Row, root: Path) -> Record:
-    """Qwen-VL's jsonl (sent, bbox, width, height, image), and jsonl made of the authors' list (question, bbox_xyxy, size)."""
-    size = row.get("size") or (f"height{row['height']}_width{row['width']}" if row.get("width") else "")
-    path = row.get("image_path", row.get("image"))
-    box, text = row.get("bbox_xyxy") or row["bbox"], row.get("sent") or row["question"]
-    image = media_below(root, path, row.where) if path else None
-    return row.but(image_path=path or "", image=image, question=text, question_id=size, gt_answers=box)
-
-
-def from_table(title: str, row: Row, root: Path) -> Iterator[Record]:
-    """VLMEvalKit: all eight splits in one file, the whole prompt as question, fractions as answer; the size is in the picture."""
-    if row["category"].replace("-", "").lower() == title.replace("-", "").lower():
-        picture, expression = read_header(row["image"]), re.search(r"<ref>(.*?)</ref>", row["question"], re.DOTALL)
-        box = to_pixels(read(row["answer"].strip(" []")), "unit", picture.width, picture.height)
-        yield row.but(
-            image_path=picture.key,
-            question=expression[1].strip() if expression else row["question"],
-            question_id=f"height{picture.height}_width{picture.width}",
-            gt_answers=[round(edge, 2) for edge in box],
-        )
-
-
-def from_objects(row: Row, root: Path) -> Iterator[Record]:
-    """lmms-eval: one row an object with all its expressions, x,y,width,height; the file name has the object's number behind."""
-    picture = read_header(row["image"])
-    box, name = [round(edge, 2) for edge in corners(row["bbox"])], re.sub(r"(COCO_train2014_\d{12})_\d+", r"\1", row["file_name"])
-    for expression in row["answer"]:
-        size = f"height{picture.height}_width{picture.width}"
-        yield row.but(image_path=name, question=expression, question_id=size, gt_answers=box)
-
-
-def driver_key(record: Record) -> Hashable:
-    """What the authors' driver takes for the same question, and scores once: picture, sentence and size."""
-    return record["image_path"], record["question"], record["question_id"]
+def from_object(row: Row, root: Path) -> Row:
+    """lmms-eval: x,y,width,height; the file name has the object's number behind the picture's."""
+    name = re.sub(r"(COCO_train2014_\d{12})_\d+", r"\1", row["file_name"])
+    return row.but(image_path=name, gt_answers=[round(edge, 2) for edge in corners(row["bbox"])])
 
 
 def content_key(record: Record) -> str:
@@ -103,24 +76,31 @@ def content_key(record: Record) -> str:
 
 
 def layouts(name: str, title: str) -> tuple[Layout, ...]:
-    """The authors' file first."""
-    named = partial(layout, repeats={"copy": driver_key, "same": content_key})
-    family, split = name.split("_")
-    folder = {"refcoco": "RefCOCO", "refcoco+": "RefCOCOplus", "refcocog": "RefCOCOg"}[family]
+    """The authors' list, jsonl made of it or by Qwen-VL, VLMEvalKit's table of all splits, lmms-eval's of objects.
+
+    ``copy`` counts what the authors' driver takes for the same question and scores once, ``same`` what would have the same id.
+    """
+    named = partial(layout, repeats={"copy": itemgetter("image_path", "question", "question_id"), "same": content_key})
+    family, split = title.split()[0].replace("+", "plus"), name.split("_")[1]
+    lines = columns(
+        image_path="image_path|image|", question="sent|question", question_id=f"size|{SIZE}|", gt_answers="bbox_xyxy|bbox"
+    )
+    sized = columns(image_path="image_key", question_id=SIZE)
+    objects = (picture_facts, sized, from_object, explode("answer"), columns(question="answer"))
     return (
-        named("official", f"{name}.json|annotations/{name}.json", adapt=from_authors),
-        named("qwen_vl_jsonl", f"{name}.jsonl", adapt=from_lines),
-        named("vlmevalkit_tsv", "RefCOCO.tsv", adapt=partial(from_table, title)),
-        named("hf_parquet", f"{folder}/**/{split}-*.parquet", adapt=from_objects),
+        named("official", f"{name}.json|annotations/{name}.json", steps=(media(),)),
+        named("qwen_vl_jsonl", f"{name}.jsonl", steps=(lines, media(optional=True))),
+        named("vlmevalkit_tsv", "RefCOCO.tsv", steps=(only("category", title), picture_facts, sized, from_prompt)),
+        named("hf_parquet", f"{family}/**/{split}-*.parquet", steps=objects),
     )
 
 
 def to_sample(record: Record) -> Sample:
-    """Map a record of the authors' list."""
-    size = re.fullmatch(r"height(\d+)_width(\d+)", record["question_id"])
+    """Map a record of the authors' list; expressions about a picture are its cluster."""
+    size = re.fullmatch(SIZE.format(height=r"(\d+)", width=r"(\d+)"), record["question_id"])
     return Sample(
         id=content_key(record) + (f"#{record['same'] + 1}" if record["same"] else ""),
-        parts=tuple(map(Image, image_handles(record.get("image")))),
+        parts=images(record),
         question=record["question"],
         references=(write(record["gt_answers"]),),
         cluster=PurePosixPath(record["image_path"]).stem,
@@ -140,68 +120,15 @@ def ideal(sample: Sample) -> str:
     return f"[{','.join(f'{edge:.5f}' for edge in from_pixels(read(sample.references[0]), 'square', *picture_size(sample)))}]"
 
 
-METRICS = (*HIT_METRICS, Metric(name="accuracy_distinct", estimator=mean("hit", where={"copy": "first"})))
-
-
-def framed(frame: Frame, note: str) -> Convention:
-    """For models that answer in another frame of the unpadded picture: their first box after any reasoning."""
-    return Convention(parse=answer_box, score=frame_score(frame), frame=frame, metrics=METRICS, primary="accuracy", note=note)
-
-
-CONVENTIONS = {
-    "official": Convention(
-        parse=first_brackets, score=frame_score("square"), frame="square", metrics=METRICS, primary="accuracy"
-    ),
-    "pixels": framed("pixels", "For models that answer in pixels of the picture."),
-    "unit": framed("unit", "For models that answer in fractions of the unpadded picture."),
-    "thousandths": framed("thousandths", "For models that answer in thousandths of the unpadded picture."),
-    "qwen_vl": framed("thousandths_999", "Thousandths divided by 999, as Qwen-VL's own script has them."),
-    "vlmevalkit": Convention(
-        parse=lenient_numbers,
-        score=guessed_frame_score(),
-        metrics=METRICS,
-        primary="accuracy",
-        note="Any four numbers; the frame is guessed from the largest, so pixels up to 1000 are read as thousandths.",
-    ),
-    "lmms_eval": Convention(
-        parse=bracketed_decimals,
-        score=threshold_score(in_unit_frame),
-        frame="unit",
-        metrics=THRESHOLD_METRICS,
-        primary="acc@0.5",
-        note="refcoco_bbox_rec: plain decimals in brackets, fractions of the unpadded picture.",
-    ),
-    "lmms_eval_grounding": Convention(
-        parse=all_boxes,
-        score=threshold_score(best_reading),
-        metrics=THRESHOLD_METRICS,
-        primary="acc@0.5",
-        note="refcoco_grounding: an oracle; of all boxes, as pixels and as thousandths, the one nearest the reference counts.",
-    ),
-}
-
 TASKS = tuple(
     Task(
         name=name,
-        card=Card(
-            title=title,
-            asks="Where is what this expression describes? One box.",
-            split=f"{title.split()[1]} ({'UMD' if 'g' in title.split()[0] else 'UNC'})",
-            n=n,
-            paper="arXiv 1608.00272 (RefCOCO, RefCOCO+), 1511.02283 (RefCOCOg)",
-            data=f"Alpha-VLLM/LLaMA2-Accessory@3777c43 accessory/eval_mm/annotations/{name}.json; COCO train2014",
-            scorer="Alpha-VLLM/LLaMA2-Accessory@3777c43 accessory/eval_mm/evaluate.py, miou0.5",
-            licence="COCO terms (pictures); none stated (expressions)",
-            differences="accuracy is over all expressions; the authors' driver drops repeats first: accuracy_distinct.",
-        ),
+        card=Card.of(__doc__, title=title, split=f"{title.split()[1]} ({'UMD' if 'g' in title.split()[0] else 'UNC'})", n=n),
         layouts=layouts(name, title),
         to_sample=to_sample,
-        prompt=lambda sample: PROMPT.format(sample.question),
-        prompts={
-            "lmms_eval": lambda sample: PROMPT_LMMS.format(sample.question),
-            "json": lambda sample: PROMPT_JSON.format(sample.question),
-        },
-        conventions=CONVENTIONS,
+        prompt=fill(PROMPT),
+        prompts={"lmms_eval": fill(PROMPT_LMMS), "json": fill(PROMPT_JSON)},
+        conventions=boxes(Metric(name="accuracy_distinct", estimator=mean("hit", where={"copy": "first"}))),
         ideal=ideal,
         generation=Generation(max_new_tokens=30),
     )

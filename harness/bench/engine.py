@@ -142,7 +142,7 @@ def _task() -> Task:
         name="bench",
         card=Card(**words, n=0),
         layouts=(
-            layout("jsonl", "items.jsonl", adapt=lambda row, root: row.but(image=FileSource(root / "images" / row["image"]))),
+            layout("jsonl", "items.jsonl", steps=(lambda row, root: row.but(image=FileSource(root / "images" / row["image"])),)),
         ),
         to_sample=_sample,
         prompt=lambda sample: "\n".join((sample.question, *sample.options)) + "\nAnswer with the letter.",

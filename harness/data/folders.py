@@ -47,6 +47,22 @@ def text_per_part(where: Sequence[Path], parts: Collection[str], names: Sequence
                 yield row.but(category=category, image=media_below(path.parent, f"{category}/{row['picture']}", row.where))
 
 
+def picture_texts(name: str, parts: Collection[str], fields: Sequence[str], *, texts: str = "", pictures: str = "") -> Layout:
+    """Describe a folder of `text_per_picture`; files named one by one are those of `part_texts`."""
+
+    def read(where: Sequence[Path]) -> Iterator[Record]:
+        if not where[0].is_dir():
+            return text_per_part(where, parts, ("picture", *fields))
+        return text_per_picture(where, parts, fields, texts, pictures)
+
+    return Layout(name=name, files=("*/**/*.txt",), read=read)
+
+
+def part_texts(name: str, parts: Collection[str], fields: Sequence[str]) -> Layout:
+    """Describe a folder of `text_per_part`, whose lines begin with the picture's name."""
+    return Layout(name=name, files=("*.txt",), read=lambda where: text_per_part(where, parts, ("picture", *fields)))
+
+
 def in_order(one: Layout, parts: Sequence[str]) -> Layout:
     """Sort a layout's records by part and picture and number those of a picture (``place``), so that ids agree over layouts.
 

@@ -1,7 +1,7 @@
 """Layouts of benchmarks on disk: which files make one up, how it is recognised, and what its paths may point to.
 
 Not here: the readers of single files (`harness.data.tables`, whose names are offered here too) and what the columns mean, which a
-task's layouts and its ``to_sample`` say.
+task's layouts (`harness.data.steps`) and its ``to_sample`` say.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from harness.data.tables import (
     Row,
@@ -28,24 +28,25 @@ from harness.data.tables import (
     whole_json,
 )
 from harness.errors import DatasetError
-from harness.types import FileSource, MediaSource, Record
+from harness.types import FileSource, Image, MediaSource, Record
 
 if TYPE_CHECKING:
     from harness.task import Layout, Task
 
 __all__ = [
-    "Adapt", "Row", "data_folder", "find_files", "image_handles", "layout", "listed", "media_below", "read_csv", "read_fields",
-    "read_json", "read_jsonl", "read_parquet", "read_records", "read_table", "read_text", "whole_json",
+    "Row", "Step", "data_folder", "find_files", "image_handles", "images", "layout", "listed", "media_below", "read_csv",
+    "read_fields", "read_json", "read_jsonl", "read_parquet", "read_records", "read_table", "read_text", "whole_json",
 ]  # fmt: skip
 
-Adapt = Callable[[Row, Path], Record | Iterable[Record]]
-"""Turns a row of a file into a record of the official layout (or several); the path is the data folder."""
+Step = Callable[[Row, Path], Record | Iterable[Record]]
+"""Brings a row nearer to a record of the official layout, or makes several of it; the path is the data folder."""
 
 
 def layout(
     name: str,
     *patterns: str,
-    adapt: Adapt | None = None,
+    steps: Sequence[Step] = (),
+    beside: Sequence[str] = (),
     key: str | None = None,
     reader: Callable[[Path], Iterator[Row]] | None = None,
     repeats: Mapping[str, Callable[[Record], Hashable]] | None = None,
@@ -56,37 +57,63 @@ def layout(
         name: of the layout.
         patterns: globs that must all match something (each also with ``.gz`` appended) for the layout to be recognised;
             ``"a.json|b/a.json"`` takes the first that does.
-        adapt: brings a row into the field names of the official layout.
+        steps: bring a row into the field names of the official layout, one after the other (`harness.data.steps`).
+        beside: patterns of files that must be there too and are no records, such as a key of answers.
         key: names the member of a JSON object that holds the list of records (``"data"``).
         reader: reads files whose suffix misleads.
         repeats: fields to add, each counting how many earlier records have the same key.
     """
     from harness.task import Layout
 
-    def rows(where: Sequence[Path]) -> Iterator[Record]:
-        root = data_folder(where)
+    def rows(where: Sequence[Path]) -> Iterator[Row]:
+        root = _root(where, patterns)
         for path in find_files(where, *patterns):
+            if _named_by(beside, path):
+                continue
             for row in read_table(path, key=key) if reader is None else reader(path):
-                adapted = row if adapt is None else adapt(row, root)
-                if isinstance(adapted, dict):
-                    yield adapted
-                else:
-                    yield from cast(Iterable[Record], adapted)
+                row.file = path
+                yield from _through(steps, row, root)
 
     def read(where: Sequence[Path]) -> Iterator[Record]:
         return _count_repeats(rows(where), repeats) if repeats else rows(where)
 
-    return Layout(name=name, files=patterns, read=read)
+    return Layout(name=name, files=(*patterns, *beside), read=read)
 
 
-def _count_repeats(records: Iterable[Record], keys: Mapping[str, Callable[[Record], Hashable]]) -> Iterator[Record]:
+def _through(steps: Sequence[Step], row: Row, root: Path) -> Iterator[Row]:
+    """Take a row through all steps; what they make stands at the row's place."""
+    if not steps:
+        yield row
+        return
+    made = steps[0](row, root)
+    for one in (made,) if isinstance(made, Mapping) else made:
+        yield from _through(steps[1:], one if isinstance(one, Row) else row.of(one), root)
+
+
+def _root(where: Sequence[Path], patterns: Sequence[str]) -> Path:
+    """Return the data folder; a named file that stands in the folder that its pattern has (``a/b.json``) is that far below."""
+    folder = data_folder(where)
+    if where[0].is_dir():
+        return folder
+    parents = (
+        PurePosixPath(one).parent for pattern in patterns for one in pattern.split("|") if "*" not in posixpath.dirname(one)
+    )
+    return next((folder.parents[len(one.parts) - 1] for one in parents if one.parts and folder.match(str(one))), folder)
+
+
+def _named_by(patterns: Sequence[str], path: Path) -> bool:
+    """Whether a file bears a name that one of the patterns asks for, in whatever folder."""
+    return any(fnmatch(plain_name(path), PurePosixPath(one).name) for pattern in patterns for one in pattern.split("|"))
+
+
+def _count_repeats(records: Iterable[Row], keys: Mapping[str, Callable[[Record], Hashable]]) -> Iterator[Row]:
     seen: dict[str, Counter[int]] = {field: Counter() for field in keys}
     for record in records:
         marks = {field: hash(key(record)) for field, key in keys.items()}
         counts = {field: seen[field][mark] for field, mark in marks.items()}
         for field, mark in marks.items():
             seen[field][mark] += 1
-        yield record.but(**counts) if isinstance(record, Row) else {**record, **counts}
+        yield record.but(**counts)
 
 
 def read_records(task: Task, where: Sequence[Path]) -> tuple[Layout, Iterator[Record]]:
@@ -114,8 +141,7 @@ def _fits(candidate: Layout, where: Sequence[Path]) -> bool:
     """Whether the folder holds all files of a layout, or each named file bears a name of the layout."""
     if where[0].is_dir():
         return bool(candidate.files) and all(_matches(where[0], pattern) for pattern in candidate.files)
-    names = [PurePosixPath(one).name for pattern in candidate.files for one in pattern.split("|")]
-    return all(any(fnmatch(plain_name(path), name) for name in names) for path in where)
+    return all(_named_by(candidate.files, path) for path in where)
 
 
 def _fits_by_suffix(candidate: Layout, where: Sequence[Path]) -> bool:
@@ -178,7 +204,12 @@ def listed(value: Any, where: str = "") -> list[str]:
 
 
 def image_handles(value: Any) -> tuple[MediaSource, ...]:
-    """Return the handles of a media column: none, one or several."""
-    if value is None:
+    """Return the handles of a media column: none (None or the empty text), one or several."""
+    if value is None or value == "":
         return ()
     return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def images(record: Record, column: str = "image") -> tuple[Image, ...]:
+    """Return the parts of a sample that shows the pictures of a column, be it none, one or several."""
+    return tuple(map(Image, image_handles(record.get(column))))

@@ -12,7 +12,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -27,7 +27,14 @@ POINTER_LENGTH = 64
 
 
 class Row(dict[str, Any]):
-    """A record with its place; ``row["answer"]`` raises a `DatasetError` naming file and line if there is no such field."""
+    """A record with its place; ``row["answer"]`` raises a `DatasetError` naming file and line if there is no such field.
+
+    Attributes:
+        where: file and line, for messages.
+        file: the file, once a layout has read the row from it.
+    """
+
+    file: Path = Path()
 
     def __init__(self, values: Iterable[tuple[str, Any]] | dict[str, Any], where: str) -> None:
         super().__init__(values)
@@ -38,7 +45,13 @@ class Row(dict[str, Any]):
 
     def but(self, **changes: Any) -> Row:
         """Return a copy with fields added or replaced, at the same place."""
-        return Row({**self, **changes}, self.where)
+        return self.of({**self, **changes})
+
+    def of(self, values: Mapping[str, Any]) -> Row:
+        """Return other values at the same place."""
+        row = Row(dict(values), self.where)
+        row.file = self.file
+        return row
 
 
 def plain_name(path: Path) -> str:

@@ -8,174 +8,29 @@ all three, by the delta method and without resampling.
     SE^2 = sum_g psi_g^2,    psi_g = sqrt(G / (G - 1)) * d value / d w_g        (w_g: the weight of cluster g)
 
 For a mean this is G/(G-1) 1/n^2 sum_g (sum_{i in g} (x_i - mean))^2: statsmodels' ``cov_type="cluster"`` for a regression on a
-constant, small-sample factor included. The factor sits in the influence, so that a sum over
-disjoint sub-tasks corrects each by its own number of clusters.
+constant, small-sample factor included. The factor sits in the influence, so that a sum over disjoint sub-tasks corrects each
+by its own number of clusters.
 
-Not here: what a sample's score is (``harness.metrics.choice`` and its neighbours), and comparisons of two runs.
+Not here: what a sample's score is (``harness.metrics.choice`` and its neighbours), the columns themselves
+(``harness.metrics.rows``), and comparisons of two runs.
 """
 
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.types import Scored
+from harness.metrics.rows import Rows, Where
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from harness.metrics.rows import Bools, Floats, Ints
 
-    Floats = npt.NDArray[np.float64]
-    Ints = npt.NDArray[np.int64]
-    Bools = npt.NDArray[np.bool_]
-    Strings = npt.NDArray[np.object_]
-
-FLAGS = ("unparsed", "failed", "missing", "truncated")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rows:
-    """A columnar view of scored samples; cheap to narrow, and still in the cluster codes of the whole table.
-
-    Attributes:
-        position: row numbers in the whole table, int[n].
-        cluster: cluster codes in 0..cluster_count-1, int[n].
-        cluster_count: number of clusters of the whole table (a narrowed view keeps it).
-        scores: score name to float64[n].
-        groups: group name to str[n].
-        flags: ``unparsed``, ``failed``, ``missing``, ``truncated`` to bool[n].
-    """
-
-    position: Ints
-    cluster: Ints
-    cluster_count: int
-    scores: Mapping[str, Floats]
-    groups: Mapping[str, Strings]
-    flags: Mapping[str, Bools]
-
-    @property
-    def n(self) -> int:
-        """Number of rows in view."""
-        return len(self.position)
-
-    def score(self, name: str) -> Floats:
-        """The column of a named score. Raises `KeyError` naming the scores there are."""
-        column: Floats = _column(self.scores, "score", name)
-        return column
-
-    def group(self, name: str) -> Strings:
-        """The column of a named group. Raises `KeyError` naming the groups there are."""
-        column: Strings = _column(self.groups, "group", name)
-        return column
-
-    def select(self, mask: Bools) -> Rows:
-        """The rows where ``mask`` (bool[n]) is true."""
-        return replace(
-            self,
-            position=self.position[mask],
-            cluster=self.cluster[mask],
-            scores={name: column[mask] for name, column in self.scores.items()},
-            groups={name: column[mask] for name, column in self.groups.items()},
-            flags={name: column[mask] for name, column in self.flags.items()},
-        )
-
-    @classmethod
-    def of(cls, scored: Iterable[Scored]) -> Rows:
-        """Collect scored samples. A sample without a cluster is its own; a score or group a sample lacks is NaN or ``""``."""
-        samples = list(scored)
-        flags = {
-            "unparsed": [row.parsed.unparsed for row in samples],
-            "failed": [row.failed is not None for row in samples],
-            "missing": [row.missing for row in samples],
-            "truncated": [row.truncated for row in samples],
-        }
-        scores = {name: [row.scores.get(name, math.nan) for row in samples] for name in _names(row.scores for row in samples)}
-        groups = {name: [row.groups.get(name, "") for row in samples] for name in _names(row.groups for row in samples)}
-        return cls._build([row.cluster or f"\0{row.sample_id}" for row in samples], scores, groups, flags)
-
-    @classmethod
-    def read(cls, path: Path) -> Rows:
-        """Read a run's ``scores.parquet`` (columns ``score.*``, ``group.*``, ``cluster``, ``reason``, ``failed``, flags)."""
-        import numpy as np
-        from pyarrow import parquet
-
-        with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            scores = {name: array("d") for name in names if name.startswith("score.")}
-            groups = {name: _Codes() for name in names if name.startswith("group.")}
-            flags = {name: bytearray() for name in FLAGS}
-            clusters = _Codes()
-            wanted = ["sample_id", "cluster", "reason", *FLAGS[1:], *scores, *groups]
-            for batch in file.iter_batches(batch_size=4096, columns=wanted, use_threads=False):
-                column = {name: batch.column(place).to_pylist() for place, name in enumerate(batch.schema.names)}
-                clusters.add(own or f"\0{sample}" for own, sample in zip(column["cluster"], column["sample_id"], strict=True))
-                for name, values in scores.items():
-                    values.extend(math.nan if x is None else x for x in column[name])
-                for name, codes in groups.items():
-                    codes.add(x or "" for x in column[name])
-                flags["unparsed"].extend(reason is not None for reason in column["reason"])
-                flags["failed"].extend(failed is not None for failed in column["failed"])
-                flags["missing"].extend(map(bool, column["missing"]))
-                flags["truncated"].extend(map(bool, column["truncated"]))
-        return cls(
-            position=np.arange(len(clusters.places), dtype=np.int64),
-            cluster=np.array(clusters.places, dtype=np.int64),
-            cluster_count=len(clusters.known),
-            scores={name[6:]: np.array(values, dtype=np.float64) for name, values in scores.items()},
-            groups={name[6:]: codes.strings() for name, codes in groups.items()},
-            flags={name: np.frombuffer(bytes(values), dtype=np.bool_) for name, values in flags.items()},
-        )
-
-    @classmethod
-    def _build(
-        cls,
-        clusters: Sequence[str],
-        scores: Mapping[str, Sequence[float]],
-        groups: Mapping[str, Sequence[str]],
-        flags: Mapping[str, Sequence[bool]],
-    ) -> Rows:
-        import numpy as np
-
-        codes: dict[str, int] = {}
-        cluster = np.array([codes.setdefault(name, len(codes)) for name in clusters], dtype=np.int64)
-        return cls(
-            position=np.arange(len(clusters), dtype=np.int64),
-            cluster=cluster,
-            cluster_count=len(codes),
-            scores={name: np.array(column, dtype=np.float64) for name, column in scores.items()},
-            groups={name: np.array(column, dtype=object) for name, column in groups.items()},
-            flags={name: np.array(flags[name], dtype=bool) for name in FLAGS},
-        )
-
-
-class _Codes:
-    """A column of strings as codes in the order of first appearance: 8 bytes a row, however often a string occurs."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, int] = {}
-        self.places = array("q")
-
-    def add(self, values: Iterable[str]) -> None:
-        self.places.extend(self.known.setdefault(value, len(self.known)) for value in values)
-
-    def strings(self) -> Strings:
-        import numpy as np
-
-        return np.array(list(self.known), dtype=object)[np.array(self.places, dtype=np.int64)]
-
-
-def _column(columns: Mapping[str, Any], kind: str, name: str) -> Any:
-    if name not in columns:
-        raise KeyError(f"no {kind} {name!r} in these rows; there are: {', '.join(sorted(columns)) or 'none'}")
-    return columns[name]
-
-
-def _names(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
-    return list({name: None for mapping in mappings for name in mapping})
+__all__ = [
+    "Estimate", "Estimator", "Metric", "Moment", "Rows", "Weights", "Where", "aggregate", "all_of", "combine", "estimate_of",
+    "mean", "mean_over", "ratio", "submitted", "sum_over", "weighted_mean_over", "wilson",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -209,9 +64,6 @@ class Moment:
 Estimator = Callable[[Rows], Moment]
 """What a metric computes from rows."""
 
-Where = Mapping[str, str | Collection[str]] | Callable[[Rows], "Bools"] | None
-"""Which rows count: group name to value or values, or a function to bool[n]; None is all of them."""
-
 Weights = str | Mapping[str, float]
 """A score's name, or a weighted sum of scores such as ``{"tp": 2, "fp": 1}``."""
 
@@ -220,7 +72,7 @@ def mean(score: str, where: Where = None) -> Estimator:
     """The mean of a score over samples. Undefined without samples."""
 
     def estimate(rows: Rows) -> Moment:
-        chosen = _narrow(rows, where)
+        chosen = rows.narrow(where)
         return _mean(chosen, chosen.score(score), chosen.cluster, chosen.position)
 
     return estimate
@@ -235,7 +87,7 @@ def all_of(score: str, by: str, where: Where = None) -> Estimator:
     def estimate(rows: Rows) -> Moment:
         import numpy as np
 
-        chosen = _narrow(rows, where)
+        chosen = rows.narrow(where)
         codes: dict[str, int] = {}
         member = np.array([codes.setdefault(name, len(codes)) for name in chosen.group(by)], dtype=np.int64)
         _, first = np.unique(member, return_index=True)
@@ -252,7 +104,7 @@ def ratio(num: Weights, den: Weights, where: Where = None, bounds: tuple[float, 
     """A ratio of sums, such as F1 = ``ratio({"tp": 2}, {"tp": 2, "fp": 1, "fn": 1})``. Undefined if the denominator is 0."""
 
     def estimate(rows: Rows) -> Moment:
-        chosen = _narrow(rows, where)
+        chosen = rows.narrow(where)
         above, below = _weighted(chosen, num), _weighted(chosen, den)
         total = float(below.sum())
         if total == 0:
@@ -277,7 +129,7 @@ def sum_over(by: str, estimator: Estimator, values: Collection[str] | None = Non
     """The sum of an estimator over the values of a group that are present (``values`` keeps only some)."""
 
     def estimate(rows: Rows) -> Moment:
-        return _sum(rows, [(1.0, estimator(part)) for _, part in _split(rows, by, values)])
+        return _sum(rows, [(1.0, estimator(part)) for _, part in rows.split(by, values)])
 
     return estimate
 
@@ -286,8 +138,27 @@ def mean_over(by: str, estimator: Estimator, values: Collection[str] | None = No
     """The unweighted mean of an estimator over the values of a group that are present (macro average)."""
 
     def estimate(rows: Rows) -> Moment:
-        parts = _split(rows, by, values)
+        parts = rows.split(by, values)
         return _sum(rows, [(1.0 / len(parts), estimator(part)) for _, part in parts])
+
+    return estimate
+
+
+def weighted_mean_over(by: str, estimator: Estimator, weights: Mapping[str, float]) -> Estimator:
+    """The weighted mean of an estimator over named values of a group. Undefined where one of them is absent."""
+
+    def estimate(rows: Rows) -> Moment:
+        total = sum(weights.values())
+        return _sum(rows, [(weight / total, estimator(rows.narrow({by: value}))) for value, weight in weights.items()])
+
+    return estimate
+
+
+def submitted(estimator: Estimator) -> Estimator:
+    """The estimator over the samples with a reply, neither missing nor failed, as leaderboards count that forgive the rest."""
+
+    def estimate(rows: Rows) -> Moment:
+        return estimator(rows.select(~rows.flags["missing"] & ~rows.flags["failed"]))
 
     return estimate
 
@@ -315,7 +186,7 @@ class Metric:
         if self.by is None:
             yield self.name, self.estimator(rows)
         elif self.by in rows.groups:
-            for value, part in _split(rows, self.by, None, self.separator):
+            for value, part in rows.split(self.by, None, self.separator):
                 yield f"{self.name}/{value}", self.estimator(part)
 
 
@@ -423,38 +294,6 @@ def _student(df: int, confidence: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(df, (1 + confidence) / 2))
-
-
-def _narrow(rows: Rows, where: Where) -> Rows:
-    import numpy as np
-
-    if where is None:
-        return rows
-    if callable(where):
-        return rows.select(where(rows))
-    mask = np.ones(rows.n, dtype=bool)
-    for name, wanted in where.items():
-        values = {wanted} if isinstance(wanted, str) else set(wanted)
-        mask &= np.array([value in values for value in rows.group(name)], dtype=bool)
-    return rows.select(mask)
-
-
-def _split(rows: Rows, by: str, values: Collection[str] | None = None, separator: str | None = None) -> list[tuple[str, Rows]]:
-    import numpy as np
-
-    column = rows.group(by)
-    labels = [value.split(separator) if separator else [value] for value in column]
-    members: dict[str, list[int]] = {}
-    for place, own in enumerate(labels):
-        for label in own:
-            members.setdefault(label, []).append(place)
-    parts = []
-    for label in sorted(members):
-        if label and (values is None or label in values):
-            mask = np.zeros(rows.n, dtype=bool)
-            mask[members[label]] = True
-            parts.append((label, rows.select(mask)))
-    return parts
 
 
 def _weighted(rows: Rows, weights: Weights) -> Floats:

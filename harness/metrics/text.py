@@ -7,7 +7,10 @@ same replies score 57.6 under one and 49.1 under the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from harness.task import Score
+from harness.types import Parsed, Sample
 
 
 def anls(prediction: str, references: Sequence[str], threshold: float = 0.5) -> float:
@@ -66,3 +69,12 @@ def due_anls(prediction: str, references: Sequence[str], threshold: float = 0.5,
         distance = Levenshtein.distance(folded, other)
         best = max(best, 1 - (distance / longest if longest else 0.0))
     return best if best > 1 - threshold else 0.0
+
+
+def text_score(name: str, measure: Callable[[str, Sequence[str]], float]) -> Score:
+    """The score ``name``: what a measure of a text against its references gives, and 0 where there is no answer."""
+
+    def score(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
+        return {name: 0.0 if parsed.answer is None else measure(parsed.answer, sample.references)}
+
+    return score

@@ -80,7 +80,7 @@ def toy_task(**changes: object) -> Task:
     values: dict[str, object] = {
         "name": "toy",
         "card": CARD,
-        "layouts": (layout("official", "toy.jsonl", adapt=_adapt),),
+        "layouts": (layout("official", "toy.jsonl", steps=(_adapt,)),),
         "to_sample": _sample,
         "prompt": lambda sample: f"{sample.question} Answer A or B.",
         "prompts": {"short": lambda sample: sample.question},

@@ -273,7 +273,7 @@ def test_repeats_are_counted_while_reading(tmp_path: Path) -> None:
         yield row
         yield {"a": row["a"].upper()}
 
-    counting = layout("l", "*.jsonl", adapt=twice, repeats={"same": lambda record: record["a"].lower()})
+    counting = layout("l", "*.jsonl", steps=(twice,), repeats={"same": lambda record: record["a"].lower()})
     put(tmp_path / "1.jsonl", '{"a": "x"}\n{"a": "y"}')
     put(tmp_path / "2.jsonl", '{"a": "x"}')
     assert [record["same"] for record in counting.read([tmp_path])] == [0, 1, 0, 1, 2, 3]

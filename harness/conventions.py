@@ -1,0 +1,140 @@
+"""Sets of named conventions that benchmarks of a kind share: boxes, ANLS, options, typed answers, yes or no.
+
+A task takes a set whole (``conventions=boxes()``), or adds its official scorer's own to it. Not here: what only one benchmark
+does, and the parsers, scores and metrics themselves (``harness.parsers``, ``harness.metrics``).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from harness.boxes import Frame
+from harness.metrics import grounding, text
+from harness.metrics.aggregate import Metric, mean
+from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
+from harness.parsers.box import all_boxes, answer_box, bracketed_decimals, first_brackets, lenient_numbers
+from harness.parsers.choice import letter_forms_then_text, letter_then_text
+from harness.parsers.text import as_given, stripped
+from harness.parsers.typed import as_written, by_rule, option_or_bare_number, without_decimals
+from harness.parsers.yes_no import only_one_of_both, whole_reply
+from harness.task import Convention
+
+
+def boxes(*further: Metric) -> dict[str, Convention]:
+    """One box for one expression, a hit at an IoU of 0.5; ``official`` is the SPHINX authors' (fractions of the padded square).
+
+    Args:
+        further: metrics of the benchmark's own over the scores ``hit`` and ``iou``.
+    """
+    hits = partial(Convention, metrics=(*grounding.HIT_METRICS, *further), primary="accuracy")
+    thresholds = partial(Convention, metrics=grounding.THRESHOLD_METRICS, primary="acc@0.5")
+
+    def framed(frame: Frame, note: str) -> Convention:
+        """For models that answer in another frame of the unpadded picture: their first box after any reasoning."""
+        return hits(parse=answer_box, score=grounding.frame_score(frame), frame=frame, note=note)
+
+    return {
+        "official": hits(parse=first_brackets, score=grounding.frame_score("square"), frame="square"),
+        "pixels": framed("pixels", "For models that answer in pixels of the picture."),
+        "unit": framed("unit", "For models that answer in fractions of the unpadded picture."),
+        "thousandths": framed("thousandths", "For models that answer in thousandths of the unpadded picture."),
+        "qwen_vl": framed("thousandths_999", "Thousandths divided by 999, as Qwen-VL's own script has them."),
+        "vlmevalkit": hits(
+            parse=lenient_numbers,
+            score=grounding.guessed_frame_score(),
+            note="Any four numbers; the frame is guessed from the largest, so pixels up to 1000 are read as thousandths.",
+        ),
+        "lmms_eval": thresholds(
+            parse=bracketed_decimals,
+            score=grounding.threshold_score(grounding.in_unit_frame),
+            frame="unit",
+            note="refcoco_bbox_rec: plain decimals in brackets, fractions of the unpadded picture.",
+        ),
+        "lmms_eval_grounding": thresholds(
+            parse=all_boxes,
+            score=grounding.threshold_score(grounding.best_reading),
+            note="refcoco_grounding: an oracle; of all boxes, as pixels and as thousandths, the one nearest the reference "
+            "counts.",
+        ),
+    }
+
+
+def anls(by: str) -> dict[str, Convention]:
+    """Short answers on documents, by the organisers' ANLS and the variants of it in use.
+
+    Args:
+        by: the group of question types, several to a sample parted by ``", "``.
+    """
+    metrics = (Metric(name="anls", estimator=mean("anls")), Metric(name="anls", estimator=mean("anls"), by=by, separator=", "))
+    scored = partial(Convention, parse=as_given, score=text.text_score("anls", text.anls), metrics=metrics, primary="anls")
+    return {
+        "official": scored(),
+        "vlmevalkit": scored(note="The organisers' rule, in percent."),
+        "lmms_eval": scored(
+            parse=stripped,
+            note="The reply is stripped first, which changes the divisor of padded replies.",
+        ),
+        "due": scored(
+            score=text.text_score("anls", text.due_anls),
+            note="DUE benchmark: upper-cased raw strings; a similarity of exactly 0.5 scores 0.",
+        ),
+        "pix2struct": scored(
+            score=text.text_score("anls", partial(text.due_anls, fold=str.lower)),
+            note="pix2struct and UReader: as due, lower-cased.",
+        ),
+    }
+
+
+def multiple_choice(metrics: tuple[Metric, ...], primary: str) -> dict[str, Convention]:
+    """Multiple choice answered with a letter; ``official`` is VLMEvalKit's matching, without its judge."""
+    scored = partial(Convention, score=correct, metrics=metrics, primary=primary)
+    return {
+        "official": scored(parse=letter_then_text),
+        "lmms_eval": scored(
+            parse=letter_forms_then_text,
+            note="Letters in fixed forms, then the likeliest letter anywhere (counted as unparsed). Never a judge.",
+        ),
+    }
+
+
+def typed(metrics: tuple[Metric, ...], primary: str) -> dict[str, Convention]:
+    """Answers of a stated type (`harness.parsers.typed`), read by rule, or taken out of the reply by a judge already."""
+    scored = partial(Convention, score=correct, metrics=metrics, primary=primary)
+    return {
+        "official": scored(parse=by_rule(as_written), extracted=as_written),
+        "vlmevalkit": scored(
+            parse=option_or_bare_number,
+            extracted=option_or_bare_number,
+            score=correct_number,
+            note="Options by letter or text without a nearest one; decimals are not rounded; lists are always wrong.",
+        ),
+        "lmms_eval": scored(
+            parse=by_rule(without_decimals),
+            extracted=without_decimals,
+            note="Decimal questions are always wrong: their precision is read as a float.",
+        ),
+    }
+
+
+def yes_no(by: str) -> dict[str, Convention]:
+    """Yes or no, as two toolkits score it; benchmarks have official scorers of their own.
+
+    Args:
+        by: the group of categories that VLMEvalKit reports.
+    """
+    return {
+        "vlmevalkit": Convention(
+            parse=only_one_of_both,
+            score=yes_no_score(unknown="negative"),
+            metrics=(*yes_no_metrics(), *yes_no_metrics(by=by)),
+            primary="f1",
+            note="F1 of all questions pooled; a reply with both words or neither is wrong, and a no in F1.",
+        ),
+        "lmms_eval": Convention(
+            parse=whole_reply,
+            score=yes_no_score(unknown="ignored"),
+            metrics=yes_no_metrics(yes_ratio="truth"),
+            primary="f1",
+            note="Only a bare yes or no counts; other replies are left out of F1; its yes_ratio is that of the labels.",
+        ),
+    }
