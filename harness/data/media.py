@@ -126,6 +126,8 @@ class ParquetCell:
 def from_locator(locator: Mapping[str, Any]) -> MediaSource:
     """Rebuild a handle from ``source.locator()``, as a report does. Raises `MediaError` for an unknown or incomplete one."""
     try:
+        if locator["kind"] == "grey":
+            return _grey(locator)
         path = Path(locator["path"])
         if locator["kind"] == "file":
             return FileSource(path)
@@ -136,7 +138,14 @@ def from_locator(locator: Mapping[str, Any]) -> MediaSource:
             return ParquetCell(path, int(locator["row"]), str(locator["column"]), None if item is None else int(item))
     except (KeyError, TypeError, ValueError) as error:
         raise MediaError(f"locator {dict(locator)!r} is incomplete: {error}") from error
-    raise MediaError(f"locator kind {locator['kind']!r} is unknown (known: file, tsv, parquet)")
+    raise MediaError(f"locator kind {locator['kind']!r} is unknown (known: file, tsv, parquet, grey)")
+
+
+def _grey(locator: Mapping[str, Any]) -> MediaSource:
+    from harness.data.grey import GreyClip, GreyPicture
+
+    of = from_locator(locator["of"])
+    return GreyClip(of, int(locator["frames"])) if "frames" in locator else GreyPicture(of)
 
 
 def digest(source: MediaSource) -> str:

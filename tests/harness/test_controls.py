@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pictures
 
-from harness.controls import GREY, GreyClip, GreyPicture, blind, swapped
+from harness.controls import blind, swapped
+from harness.data.grey import GREY, GreyClip, GreyPicture
 from harness.data.media import digest, open_image
 from harness.errors import ConfigError, MediaError
 from harness.plan import Settings

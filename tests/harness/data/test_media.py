@@ -20,6 +20,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from harness.data import media
+from harness.data.grey import GreyClip, GreyPicture
 from harness.data.media import ParquetCell, TsvCell, digest, from_locator, open_image, read_header
 from harness.errors import MediaError
 from harness.types import FileSource, MediaSource
@@ -216,6 +217,8 @@ def test_a_file_that_is_no_parquet_is_an_error(tmp_path: Path) -> None:
         TsvCell(Path("t.tsv"), 3, 4),
         ParquetCell(Path("p"), 1, "c.bytes", 2),
         ParquetCell(Path("p"), 1, "c"),
+        GreyPicture(TsvCell(Path("t.tsv"), 3, 4)),
+        GreyClip(FileSource(Path("a.mp4")), 8),
     ],
 )
 def test_a_handle_survives_its_locator_and_pickling(source: MediaSource) -> None:
@@ -224,7 +227,11 @@ def test_a_handle_survives_its_locator_and_pickling(source: MediaSource) -> None
 
 
 @pytest.mark.parametrize(
-    "locator", [{}, {"kind": "file"}, {"kind": "tape", "path": "x"}, {"kind": "tsv", "path": "x", "offset": "y"}]
+    "locator",
+    [
+        *({}, {"kind": "file"}, {"kind": "tape", "path": "x"}, {"kind": "tsv", "path": "x", "offset": "y"}),
+        *({"kind": "grey"}, {"kind": "grey", "of": None}),
+    ],
 )
 def test_an_unusable_locator_is_an_error_that_shows_it(locator: dict[str, object]) -> None:
     with pytest.raises(MediaError, match="locator"):
