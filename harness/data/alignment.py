@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from harness.data.questions import Questions
 from harness.data.replies import Reply
@@ -56,6 +56,18 @@ def in_order(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questio
             )
         placed.update((position, (number,)) for position, number in pairs)
     return Trial(rule=rule, placed=placed)
+
+
+def in_order_of(name: str, samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions, group: str) -> Iterator[Trial]:
+    """As `in_order`, by the running numbers in a field, for files whose lines were shuffled; nothing where there are none."""
+    numbers = [reply.ids.get(name, "") for reply in replies]
+    if not all(map(str.isdecimal, numbers)) or len(set(numbers)) < len(numbers) or not all(reply.question for reply in replies):
+        return
+    order = sorted(range(len(replies)), key=lambda position: int(numbers[position]))
+    if order != list(range(len(replies))):
+        trial = in_order(samples, [replies[position] for position in order], texts, group)
+        placed = {order[place]: found for place, found in trial.placed.items()}
+        yield replace(trial, rule=f"{trial.rule}, sorted by {name}", placed=dict(sorted(placed.items())))
 
 
 def _by_name(replies: Sequence[Reply], blocks: Mapping[str, Sequence[int]]) -> Mapping[str, list[int]]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from harness.data.alignment import Trial, in_order, named_group
+from harness.data.alignment import Trial, in_order, in_order_of, named_group
 from harness.data.questions import Index, Prompts, Questions, folded
 from harness.data.replies import Reply, ReplyFile
 from harness.data.reply_files import known_layouts, plain_name
@@ -96,6 +96,8 @@ def _trials(samples: Sequence[Sample], replies: Sequence[Reply], texts: Question
         yield _try(rule, samples, replies, texts)
     if aligned_by is not None:
         yield in_order(samples, replies, texts, aligned_by)
+        for name in dict.fromkeys(name for reply in replies for name in reply.ids):
+            yield from in_order_of(name, samples, replies, texts, aligned_by)
     for rule in _by_question(_group_values(samples), texts):
         yield _try(rule, samples, replies, texts)
 
@@ -292,10 +294,10 @@ def _objection(
 
 
 def _in_category(reply: Reply, numbers: Sequence[int], samples: Sequence[Sample], groups: Sequence[str]) -> Sequence[int]:
-    """Of several samples those of the sub-task that the reply names, if there are any."""
+    """Of several samples those of the sub-tasks that the reply names (VLMEvalKit joins them by commas), if there are any."""
     if len(numbers) < 2:
         return numbers
-    named = {named_group(category, groups) for category in reply.categories} - {""}
+    named = {named_group(name, groups) for category in reply.categories for name in category.split(",")} - {""}
     return [number for number in numbers if named & set(samples[number].groups.values())] or numbers
 
 

@@ -200,3 +200,21 @@ def test_a_pair_about_one_picture_is_told_apart_by_the_expected_answer() -> None
         Reply(where="x", text=one.id, picture=f"{one.cluster}.jpg", reference=one.references[0].upper()) for one in samples
     ]
     assert texts(joined(samples, replies[::-1])) == [one.id for one in samples]
+
+
+def test_shuffled_lines_are_put_in_the_order_of_their_running_numbers() -> None:
+    replies = [
+        Reply(where=f"line {n}", text=str(n), ids={"questionid": str(1_000 * (n // 9) + n)}, question=one.question)
+        for n, one in enumerate(POPE)
+    ]
+    random.Random(3).shuffle(replies)
+    result = joined(POPE, replies, aligned_by="kind")
+    assert texts(result) == [str(n) for n in range(len(POPE))] and result.rule.endswith("sorted by questionid")
+    with pytest.raises(ReplyError):
+        joined(POPE, [reply for reply in replies if reply.text != "4"], aligned_by="kind")
+
+
+def test_one_reply_answers_the_same_question_of_several_named_blocks() -> None:
+    samples = [sample(f"{kind}/1", "Is there a dog?", picture="1.jpg", kind=kind) for kind in ("random", "popular", "adversarial")]
+    reply = Reply(where="row 1", text="Yes", question="Is there a dog?", picture="1.jpg", categories=("popular,random",))
+    assert texts(joined(samples, [reply])) == ["Yes", "Yes", None]
