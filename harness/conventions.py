@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from harness.boxes import Frame
+from harness.boxes import Frame, from_pixels, read
 from harness.metrics import grounding, text
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
@@ -18,6 +18,7 @@ from harness.parsers.text import as_given, stripped
 from harness.parsers.typed import as_written, by_rule, option_or_bare_number, without_decimals
 from harness.parsers.yes_no import only_one_of_both, whole_reply
 from harness.task import Convention
+from harness.types import Sample
 
 
 def boxes(*further: Metric) -> dict[str, Convention]:
@@ -57,6 +58,12 @@ def boxes(*further: Metric) -> dict[str, Convention]:
             "counts.",
         ),
     }
+
+
+def ideal_box(sample: Sample) -> str:
+    """The box as SPHINX writes it (`boxes`, ``official``), with more decimals than it has, so that small objects are hit."""
+    box = from_pixels(read(sample.references[0]), "square", *grounding.picture_size(sample))
+    return f"[{','.join(f'{edge:.5f}' for edge in box)}]"
 
 
 def anls(by: str) -> dict[str, Convention]:

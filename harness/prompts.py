@@ -18,6 +18,18 @@ SHORT_ANSWER = "Answer the question using a single word or phrase."
 OPTION_LETTER = "Answer with the option's letter from the given choices directly."
 """LLaVA-1.5's instruction for multiple choice."""
 
+BOX_OF_FRACTIONS = (
+    "Bounding box coordinates are specified in the format (top-left x, top-left y, bottom-right x, bottom-right y). All values "
+    "are floating point numbers bounded between 0 and 1. Please provide the bounding box coordinate of the region this sentence "
+    "describes: {question}"
+)
+"""lmms-eval's request for one box, in fractions of the unpadded picture."""
+
+BOX_AS_JSON = (
+    'Locate every object that matches the description "{question}" in the image. Report bbox coordinates in JSON format.'
+)
+"""A request for boxes as JSON, for models that were trained to answer so."""
+
 
 def letters(options: Sequence[str]) -> tuple[str, ...]:
     """The letters of the options: ``("A", "B", ...)``, at most 26."""

@@ -18,28 +18,18 @@ from __future__ import annotations
 import re
 from functools import partial
 from operator import itemgetter
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from harness.boxes import corners, from_pixels, read, to_pixels, write
-from harness.conventions import boxes
-from harness.data.sources import Row, images, layout
-from harness.data.steps import columns, explode, media, only, picture_facts
+from harness.boxes import write
+from harness.conventions import boxes, ideal_box
+from harness.data.sources import images, layout
+from harness.data.steps import columns, explode, media, only, picture_facts, pixel_box, substitute
 from harness.metrics.aggregate import Metric, mean
-from harness.metrics.grounding import picture_size
-from harness.prompts import fill
+from harness.prompts import BOX_AS_JSON, BOX_OF_FRACTIONS, fill
 from harness.task import Card, Layout, Task
 from harness.types import Generation, Record, Sample
 
 PROMPT = "Please provide the bounding box coordinate of the region this sentence describes: {question}."
-PROMPT_LMMS = (
-    "Bounding box coordinates are specified in the format (top-left x, top-left y, bottom-right x, bottom-right y). All values "
-    "are floating point numbers bounded between 0 and 1. Please provide the bounding box coordinate of the region this sentence "
-    "describes: {question}"
-)
-PROMPT_JSON = (
-    'Locate every object that matches the description "{question}" in the image. Report bbox coordinates in JSON format.'
-)
-
 SPLITS = {
     "refcoco_val": ("RefCOCO val", 10834),
     "refcoco_testA": ("RefCOCO test-A", 5657),
@@ -52,20 +42,6 @@ SPLITS = {
 }
 """Data set and split as papers print them, and the number of expressions."""
 SIZE = "height{height}_width{width}"
-
-
-def from_prompt(row: Row, root: Path) -> Row:
-    """VLMEvalKit: the whole prompt as question, fractions as answer."""
-    expression = re.search(r"<ref>(.*?)</ref>", row["question"], re.DOTALL)
-    box = to_pixels(read(row["answer"].strip(" []")), "unit", row["width"], row["height"])
-    question = expression[1].strip() if expression else row["question"]
-    return row.but(question=question, gt_answers=[round(edge, 2) for edge in box])
-
-
-def from_object(row: Row, root: Path) -> Row:
-    """lmms-eval: x,y,width,height; the file name has the object's number behind the picture's."""
-    name = re.sub(r"(COCO_train2014_\d{12})_\d+", r"\1", row["file_name"])
-    return row.but(image_path=name, gt_answers=[round(edge, 2) for edge in corners(row["bbox"])])
 
 
 def content_key(record: Record) -> str:
@@ -85,13 +61,21 @@ def layouts(name: str, title: str) -> tuple[Layout, ...]:
     lines = columns(
         image_path="image_path|image|", question="sent|question", question_id=f"size|{SIZE}|", gt_answers="bbox_xyxy|bbox"
     )
-    sized = columns(image_path="image_key", question_id=SIZE)
-    objects = (picture_facts, sized, from_object, explode("answer"), columns(question="answer"))
+    sized = (picture_facts, columns(image_path="file_name|image_key", question_id=SIZE))
+    table = (substitute("question", r"(?s).*<ref>\s*(.*?)\s*</ref>.*", r"\1"), pixel_box("gt_answers", "answer", "unit"))
+    objects = (
+        substitute("image_path", r"(COCO_train2014_\d{12})_\d+", r"\1"),
+        pixel_box("gt_answers", "bbox", "corner_and_size"),
+    )
     return (
         named("official", f"{name}.json|annotations/{name}.json", steps=(media(),)),
         named("qwen_vl_jsonl", f"{name}.jsonl", steps=(lines, media(optional=True))),
-        named("vlmevalkit_tsv", "RefCOCO.tsv", steps=(only("category", title), picture_facts, sized, from_prompt)),
-        named("hf_parquet", f"{family}/**/{split}-*.parquet", steps=objects),
+        named("vlmevalkit_tsv", "RefCOCO.tsv", steps=(only("category", title), *sized, *table)),
+        named(
+            "hf_parquet",
+            f"{family}/**/{split}-*.parquet",
+            steps=(*sized, *objects, explode("answer"), columns(question="answer")),
+        ),
     )
 
 
@@ -115,11 +99,6 @@ def to_sample(record: Record) -> Sample:
     )
 
 
-def ideal(sample: Sample) -> str:
-    """The box as SPHINX writes it, with more decimals than it has, so that small objects are hit."""
-    return f"[{','.join(f'{edge:.5f}' for edge in from_pixels(read(sample.references[0]), 'square', *picture_size(sample)))}]"
-
-
 TASKS = tuple(
     Task(
         name=name,
@@ -127,9 +106,9 @@ TASKS = tuple(
         layouts=layouts(name, title),
         to_sample=to_sample,
         prompt=fill(PROMPT),
-        prompts={"lmms_eval": fill(PROMPT_LMMS), "json": fill(PROMPT_JSON)},
+        prompts={"lmms_eval": fill(BOX_OF_FRACTIONS), "json": fill(BOX_AS_JSON)},
         conventions=boxes(Metric(name="accuracy_distinct", estimator=mean("hit", where={"copy": "first"}))),
-        ideal=ideal,
+        ideal=ideal_box,
         generation=Generation(max_new_tokens=30),
     )
     for name, (title, n) in SPLITS.items()

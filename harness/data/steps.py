@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, Literal
 
+from harness.boxes import Frame, corners, read, to_pixels
 from harness.data.media import read_header
 from harness.data.sources import Row, Step, listed, media_below
+from harness.errors import DatasetError
 
 
 def columns(**sources: str) -> Step:
@@ -91,6 +93,11 @@ def from_file_name(field: str, pattern: str, otherwise: str = "") -> Step:
     return name
 
 
+def substitute(field: str, pattern: str, by: str) -> Step:
+    """Replace what a regular expression matches in a text, as ``re.sub`` does."""
+    return lambda row, root: row.but(**{field: re.sub(pattern, by, row[field])})
+
+
 def text_lists(*fields: str) -> Step:
     """Read lists that a table keeps as text (`harness.data.sources.listed`)."""
     return lambda row, root: row.but(**{field: listed(row[field], row.where) for field in fields})
@@ -111,3 +118,25 @@ def picture_facts(row: Row, root: Path) -> Row:
         return row
     header = read_header(row["image"])
     return row.but(width=header.width, height=header.height, image_key=header.key)
+
+
+def pixel_box(field: str, column: str, form: Frame | Literal["corner_and_size"], decimals: int = 2) -> Step:
+    """Bring a box, as numbers or as text such as ``[0.1, 0.2, 0.3, 0.4]``, to corners in pixels.
+
+    Args:
+        field: receives the corners.
+        column: holds the box.
+        form: the frame of its corners (the row then needs ``width`` and ``height``), or x, y, width, height in pixels.
+        decimals: to which the corners are rounded, since layouts differ beyond those of the annotation.
+    """
+
+    def convert(row: Row, root: Path) -> Row:
+        value = row[column]
+        try:
+            box = read(value.strip(" []")) if isinstance(value, str) else tuple(map(float, value))
+            pixels = corners(box) if form == "corner_and_size" else to_pixels(box, form, row["width"], row["height"])
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{row.where}: {column} {str(value)[:80]!r} is no box of four numbers") from error
+        return row.but(**{field: [round(edge, decimals) for edge in pixels]})
+
+    return convert
