@@ -189,7 +189,8 @@ def _from_fields(found: Found, fields: Mapping[str, Any], reply: str, text: str 
     question = next((fields[name] for name in QUESTION_FIELDS if name != reply and isinstance(fields.get(name), str)), "")
     picture = next((named for name in PICTURE_FIELDS if (named := _picture(fields.get(name)))), "")
     expected = next((fields[name] for name in REFERENCE_FIELDS if name != reply and fields.get(name) not in (None, "")), "")
-    extraction = next((fields[name] for name in EXTRACTION_FIELDS if fields.get(name) is not None), None)
+    judged = EXTRACTION_FIELDS + (("res",) if "log" in fields else ())  # VLMEvalKit's judge writes a log beside its result
+    extraction = next((fields[name] for name in judged if fields.get(name) is not None), None)
     return Reply(
         where=found.where,
         text=text,
@@ -209,6 +210,8 @@ def _from_lmms_eval(found: Found, fields: Mapping[str, Any], path: Path) -> Repl
     text = as_text(fields["resps"] if fields.get("resps") else fields.get("filteredresps"))
     asked = _first_text(fields.get("arguments") or fields.get("input"))
     merged = {**({"prompt": asked} if asked else {}), **own, "docid": fields["docid"]}
+    judged = (one for value in fields.values() if isinstance(value, dict) for one in value.items())
+    merged |= {"extraction": text for name, text in judged if plain_name(str(name)) == "extraction" and isinstance(text, str)}
     if "target" in fields and not own.keys() & set(REFERENCE_FIELDS):
         merged["target"] = fields["target"]
     return _from_fields(found, merged, "", text, path)

@@ -215,6 +215,7 @@ def test_shuffled_lines_are_put_in_the_order_of_their_running_numbers() -> None:
 
 
 def test_one_reply_answers_the_same_question_of_several_named_blocks() -> None:
-    samples = [sample(f"{kind}/1", "Is there a dog?", picture="1.jpg", kind=kind) for kind in ("random", "popular", "adversarial")]
+    kinds = ("random", "popular", "adversarial")
+    samples = [sample(f"{kind}/1", "Is there a dog?", picture="1.jpg", kind=kind) for kind in kinds]
     reply = Reply(where="row 1", text="Yes", question="Is there a dog?", picture="1.jpg", categories=("popular,random",))
     assert texts(joined(samples, [reply])) == ["Yes", "Yes", None]
