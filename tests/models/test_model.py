@@ -142,3 +142,18 @@ def test_a_small_vocabulary_spends_nothing_on_the_template_and_one_token_on_a_co
     for text in FRACTIONS:
         assert len(tokenizer.encode(f"[{text},")) == 3
     assert tokenizer.decode(tokenizer.encode("10.37 and [0.37,1.00] READ 42")) == "10.37 and [0.37,1.00] READ 42"
+
+
+SHIPPED = Path(checkpoint.__file__).parent / "weights"
+
+
+@pytest.mark.parametrize("folder", sorted(path for path in SHIPPED.iterdir() if path.is_dir()), ids=lambda path: path.name)
+def test_shipped_weights_are_of_their_variant_and_have_a_card(folder: Path) -> None:
+    model, tokenizer = checkpoint.load(folder)
+    assert model.variant == find_variant(folder.name)
+    assert tokenizer.size <= model.variant.backbone.vocab
+    assert (folder / "README.md").is_file()
+
+
+def test_shipped_weights_stay_small() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*.safetensors")) < 40_000_000
