@@ -210,8 +210,8 @@ def _from_lmms_eval(found: Found, fields: Mapping[str, Any], path: Path) -> Repl
     text = as_text(fields["resps"] if fields.get("resps") else fields.get("filteredresps"))
     asked = _first_text(fields.get("arguments") or fields.get("input"))
     merged = {**({"prompt": asked} if asked else {}), **own, "docid": fields["docid"]}
-    judged = (one for value in fields.values() if isinstance(value, dict) for one in value.items())
-    merged |= {"extraction": text for name, text in judged if plain_name(str(name)) == "extraction" and isinstance(text, str)}
+    judged = (value.get("extraction") for value in fields.values() if isinstance(value, dict))
+    merged["extraction"] = next((text for text in judged if isinstance(text, str)), own.get("extraction"))
     if "target" in fields and not own.keys() & set(REFERENCE_FIELDS):
         merged["target"] = fields["target"]
     return _from_fields(found, merged, "", text, path)

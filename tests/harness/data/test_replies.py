@@ -198,7 +198,8 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, c
 
 
 def test_the_extraction_of_a_judge_stands_among_the_metrics_of_lmms_eval(tmp_path: Path) -> None:
-    record = {"doc_id": 3, "doc": {"pid": "4"}, "resps": [["It is B."]], "gpt_eval_score": {"question_id": "4", "extraction": "B"}}
+    score = {"question_id": "4", "extraction": "B"}
+    record = {"doc_id": 3, "doc": {"pid": "4"}, "resps": [["It is B."]], "gpt_eval_score": score}
     (tmp_path / "samples.jsonl").write_text(json.dumps(record))
     (reply,) = read_replies([tmp_path / "samples.jsonl"]).replies
     assert (reply.text, reply.extraction, reply.ids["pid"]) == ("It is B.", "B", "4")
@@ -208,4 +209,5 @@ def test_the_result_of_vlmevalkits_judge_stands_beside_its_log(tmp_path: Path) -
     rows = "index,prediction,res,log\n4,It is B.,B,Succeed\n"
     (tmp_path / "judged.csv").write_text(rows)
     (tmp_path / "raw.csv").write_text(rows.replace("log", "note"))
-    assert [one.extraction for name in ("judged", "raw") for one in read_replies([tmp_path / f"{name}.csv"]).replies] == ["B", None]
+    found = [read_replies([tmp_path / f"{name}.csv"]).replies[0].extraction for name in ("judged", "raw")]
+    assert found == ["B", None]
