@@ -129,8 +129,9 @@ def _file_row(kind: str, name: str, file: Path) -> dict[str, Any]:
 
 
 def _class_of(text: str) -> dict[str, str]:
-    """Return what the model's class says of itself, read from its source: importing it may import torch."""
-    target = next((line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("_target_:")), "")
+    """Return what the model's class says of itself, read from its source (importing it may import torch), and its model card."""
+    settings = {key: value.partition("#")[0].strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    target = settings.get("_target_", "")
     module, _, name = target.rpartition(".")
     package, *rest = module.split(".")
     try:
@@ -143,4 +144,6 @@ def _class_of(text: str) -> dict[str, str]:
 
     body = ast.parse(file.read_text(encoding="utf-8")).body
     found = next((node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name), None)
-    return {"class": target} | ({"description": ast.get_docstring(found) or ""} if found else {})
+    card = file.parent / "weights" / settings.get("weights", "") / "README.md"
+    shown = {"class": target} | ({"description": ast.get_docstring(found) or ""} if found else {})
+    return shown | ({"card": card.read_text(encoding="utf-8")} if card.is_file() else {})
