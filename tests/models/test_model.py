@@ -18,7 +18,7 @@ from models.sphinx_x.model import SphinxX
 from models.sphinx_x.template import SYSTEM, answer_piece, conversation, cut_reply, open_prompt
 from models.sphinx_x.tiling import views_of
 from models.sphinx_x.tokenizer import FRACTIONS, train_tokenizer
-from models.sphinx_x.variants import MICRO
+from models.sphinx_x.variants import MICRO, find_variant
 from tests.models.specimens import sparse_specimen, specimen
 
 

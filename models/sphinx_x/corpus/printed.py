@@ -89,7 +89,9 @@ def _glyph(world: Sign | Page | Chart | Table, rng: random.Random) -> Glyph | No
 def letter_where(world: Sign | Page | Chart | Table, rng: random.Random) -> Turn | None:
     """The place of a character: finding what is printed, which every reading of a named value begins with."""
     found = _glyph(world, rng)
-    return found and Turn("letter_where", ask("letter_where", rng, found.char), place_of(found.box, *world.image.size))
+    if found is None:
+        return None
+    return Turn("letter_where", ask("letter_where", rng, found.char), place_of(found.box, *world.image.size))
 
 
 def letter_after(world: Sign | Page | Chart | Table, rng: random.Random) -> Turn | None:
