@@ -62,7 +62,11 @@ def layouts(name: str, title: str) -> tuple[Layout, ...]:
         image_path="image_path|image|", question="sent|question", question_id=f"size|{SIZE}|", gt_answers="bbox_xyxy|bbox"
     )
     sized = (picture_facts, columns(image_path="file_name|image_key", question_id=SIZE))
-    table = (substitute("question", r"(?s).*<ref>\s*(.*?)\s*</ref>.*", r"\1"), pixel_box("gt_answers", "answer", "unit"))
+    table = (
+        substitute("question", r"(?s).*<ref>\s*(.*?)\s*</ref>.*", r"\1"),
+        columns(index=f"{title.replace('-', '').replace(' ', '_')}_{{index}}"),  # as VLMEvalKit's results have it
+        pixel_box("gt_answers", "answer", "unit"),
+    )
     objects = (
         substitute("image_path", r"(COCO_train2014_\d{12})_\d+", r"\1"),
         pixel_box("gt_answers", "bbox", "corner_and_size"),

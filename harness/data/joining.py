@@ -32,6 +32,10 @@ TOLERATED = 0.1
 """Share of differing questions above which a rule is dropped; below it, the pairs that differ are left out."""
 
 
+_OBJECT = re.compile(r"^(COCO_[a-z]+\d+_\d{12})_\d+$")
+"""How lmms-eval's RefCOCO names a picture: with the object's number behind."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Joined:
     """Which reply each sample gets, and what was left over.
@@ -214,6 +218,7 @@ def _pictures(reply: Reply) -> Iterator[str]:
         for category in reply.categories:
             yield f"{category}/{path.stem}"
         yield path.stem
+        yield _OBJECT.sub(r"\1", path.stem)
 
 
 def _shown(_: int, sample: Sample) -> Iterator[str]:
@@ -240,7 +245,7 @@ def _try(rule: _Rule, samples: Sequence[Sample], replies: Sequence[Reply], texts
     """Apply a rule to all replies."""
     places: dict[str, list[int]] = defaultdict(list)
     for number, sample in enumerate(samples):
-        for key in dict.fromkeys(rule.of_sample(number, sample)):
+        for key in filter(None, dict.fromkeys(rule.of_sample(number, sample))):
             places[key].append(number)
     indexes: dict[str, Index] = {}
     groups = _group_values(samples)

@@ -38,6 +38,9 @@ REFERENCE_FIELDS = ("groundtruth", "gt", "gtanswers", "gtanswer", "gtbbox", "gtb
 CATEGORY_FIELDS = ("category", "dataset", "subtask", "task", "kind", "type")
 EXTRACTION_FIELDS = ("extraction", "outputchatgptchoice", "judgeextraction")
 
+_REFERRED = re.compile(r"<ref>\s*(.*?)\s*</ref>", re.DOTALL)
+"""Where grounding prompts have the expression, which is all that tells them apart."""
+
 _ANNOTATION_FIELDS = frozenset({"choices", "options", "questiontype", "answertype", "a"})
 """Where one of these stands beside ``answer`` and nothing else looks like a reply, the answer is the benchmark's own."""
 
@@ -189,13 +192,14 @@ def _from_fields(found: Found, fields: Mapping[str, Any], reply: str, text: str 
     question = next((fields[name] for name in QUESTION_FIELDS if name != reply and isinstance(fields.get(name), str)), "")
     picture = next((named for name in PICTURE_FIELDS if (named := _picture(fields.get(name)))), "")
     expected = next((fields[name] for name in REFERENCE_FIELDS if name != reply and fields.get(name) not in (None, "")), "")
+    expression = _REFERRED.search(question)
     judged = EXTRACTION_FIELDS + (("res",) if "log" in fields else ())  # VLMEvalKit's judge writes a log beside its result
     extraction = next((fields[name] for name in judged if fields.get(name) is not None), None)
     return Reply(
         where=found.where,
         text=text,
         ids=ids,
-        question=question,
+        question=expression[1] if expression else question,
         picture=picture,
         reference=expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False, default=str),
         categories=_categories(found, fields, path),
@@ -210,11 +214,17 @@ def _from_lmms_eval(found: Found, fields: Mapping[str, Any], path: Path) -> Repl
     text = as_text(fields["resps"] if fields.get("resps") else fields.get("filteredresps"))
     asked = _first_text(fields.get("arguments") or fields.get("input"))
     merged = {**({"prompt": asked} if asked else {}), **own, "docid": fields["docid"]}
+    if asked and _plain(own.get("question")) not in _plain(asked):  # one question for all, as in RefCOCO, tells nothing
+        merged["question"] = asked
     judged = (value.get("extraction") for value in fields.values() if isinstance(value, dict))
     merged["extraction"] = next((text for text in judged if isinstance(text, str)), own.get("extraction"))
     if "target" in fields and not own.keys() & set(REFERENCE_FIELDS):
         merged["target"] = fields["target"]
     return _from_fields(found, merged, "", text, path)
+
+
+def _plain(value: Any) -> str:
+    return " ".join(str(value or "").casefold().split())
 
 
 def _first_text(value: Any) -> str:

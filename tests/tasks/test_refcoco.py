@@ -21,6 +21,7 @@ from harness.data.media import digest, open_image
 from harness.data.sources import read_records
 from harness.errors import DatasetError
 from harness.metrics.aggregate import Rows, aggregate
+from harness.replies import score_replies
 from harness.scoring import score_reply
 from harness.types import Image, Sample
 
@@ -220,3 +221,13 @@ def test_the_distinct_accuracy_leaves_repeats_out(tmp_path: Path) -> None:
     assert (got["accuracy"].value, got["accuracy"].n) == (0.75, 4)
     assert (got["accuracy_distinct"].value, got["accuracy_distinct"].n) == (1.0, 3)
     assert rows[3].parsed.unparsed
+
+
+def test_vlmevalkits_results_join_its_own_table_of_all_splits(tmp_path: Path) -> None:
+    vlmevalkit(tmp_path)
+    rows = [{"index": f"RefCOCO_val_{n}", "prediction": str(n)} for n in range(len(EXPRESSIONS))]
+    rows += [{"index": "RefCOCO+_testA_0", "prediction": "of another split"}]
+    pandas.DataFrame(rows[::-1]).to_csv(tmp_path / "results.csv", index=False)
+    result = score_replies(find_task("refcoco_val"), tmp_path, tmp_path / "results.csv", runs=tmp_path / "runs")
+    assert parquet.read_table(result.scores_path).column("reply").to_pylist() == [str(n) for n in range(len(EXPRESSIONS))]
+    assert result.run["replies"]["extra"]["n"] == 1

@@ -219,3 +219,16 @@ def test_one_reply_answers_the_same_question_of_several_named_blocks() -> None:
     samples = [sample(f"{kind}/1", "Is there a dog?", picture="1.jpg", kind=kind) for kind in kinds]
     reply = Reply(where="row 1", text="Yes", question="Is there a dog?", picture="1.jpg", categories=("popular,random",))
     assert texts(joined(samples, [reply])) == ["Yes", "Yes", None]
+
+
+def test_a_sample_without_a_number_takes_no_reply_that_has_one() -> None:
+    lone = Sample(id="a", question="What is it?", fields={"index": ""})
+    with pytest.raises(ReplyError):
+        joined([lone], [Reply(where="row 1", text="x", ids={"index": "7"})])
+
+
+def test_a_picture_with_the_number_of_an_object_is_the_picture() -> None:
+    name = "COCO_train2014_000000581857"
+    samples = [sample("a", "left bus", picture=f"{name}.jpg"), sample("b", "left bus", picture="COCO_train2014_000000000016.jpg")]
+    reply = Reply(where="line 1", text="box", question="Where is it: left bus", picture=f"{name}_16.jpg")
+    assert texts(joined(samples, [reply])) == ["box", None]

@@ -211,3 +211,12 @@ def test_the_result_of_vlmevalkits_judge_stands_beside_its_log(tmp_path: Path) -
     (tmp_path / "raw.csv").write_text(rows.replace("log", "note"))
     found = [read_replies([tmp_path / f"{name}.csv"]).replies[0].extraction for name in ("judged", "raw")]
     assert found == ["B", None]
+
+
+def test_what_tells_grounding_prompts_apart_is_the_question(tmp_path: Path) -> None:
+    tagged = {"index": 1, "question": "Locate <ref> left bus </ref> as [x1, y1].", "prediction": "[0, 0, 1, 1]"}
+    general = {"doc_id": 1, "doc": {"question": "Describe it."}, "input": "Where is: left bus", "resps": [["[0, 0, 1, 1]"]]}
+    for number, record in enumerate((tagged, general)):
+        (tmp_path / f"{number}.jsonl").write_text(json.dumps(record))
+    found = [read_replies([tmp_path / f"{number}.jsonl"]).replies[0].question for number in (0, 1)]
+    assert found == ["left bus", "Where is: left bus"]
