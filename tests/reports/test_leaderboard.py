@@ -7,12 +7,9 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from harness.errors import ResultError
 from reports.leaderboard import build_leaderboard
-from reports.load import load_runs
-from reports.terminal import print_table
 from tests.reports.conftest import Item, write_picture, write_run
 
 
@@ -96,13 +93,3 @@ def test_hostile_names_stay_text_in_markdown_and_csv(runs: Path, tmp_path: Path)
 def test_a_folder_without_runs_is_an_error(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="no runs"):
         build_leaderboard(runs, tmp_path / "out")
-
-
-def test_the_terminal_table_shows_value_interval_and_flaws_harmlessly(runs: Path) -> None:
-    write_run(runs, "nano\x1b[2J", items=[Item(id="1", reason="none"), Item(id="2", failed="model: boom")], value=0.5)
-    write_run(runs, "late", complete=False)
-    console = Console(file=io.StringIO(), width=120)
-    print_table(load_runs(runs), console)
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "50.0" in shown and "45.0–55.0" in shown and "1 unparsed" in shown and "1 failed" in shown
-    assert "\x1b[2J" not in shown and "incomplete" in shown
