@@ -15,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -85,21 +85,23 @@ def read_replies(paths: Sequence[Path]) -> ReplyFile:
     """Recognise the layout of reply files and read them, in the order given.
 
     Args:
-        paths: files, or folders of which every file with a known suffix is read.
+        paths: files, or folders of which every file with a known suffix is read; a folder within one names a sub-task, as where
+            Video-Bench's judge writes a file a question.
 
     Raises:
         ReplyError: a path does not exist, a file does not parse, its layout is not known, or its files differ in layout.
     """
-    files = [file for path in paths for file in files_of(path)]
+    files = [(file, path) for path in paths for file in files_of(path)]
     replies: list[Reply] = []
     layouts: dict[str, Path] = {}
     fields: dict[str, None] = {}
     first = ""
-    for path in files:
+    for path, given in files:
         shape, found = open_records(path)
+        below = "/".join(path.relative_to(given).parent.parts)
         for one in found:
             first = first or cut(one.value)
-            layout, name, reply = _reply(one, shape, path)
+            layout, name, reply = _reply(one if one.category else replace(one, category=below), shape, path)
             layouts.setdefault(layout, path)
             fields.setdefault(name)
             replies.append(reply)

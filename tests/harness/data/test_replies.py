@@ -220,3 +220,12 @@ def test_what_tells_grounding_prompts_apart_is_the_question(tmp_path: Path) -> N
         (tmp_path / f"{number}.jsonl").write_text(json.dumps(record))
     found = [read_replies([tmp_path / f"{number}.jsonl"]).replies[0].question for number in (0, 1)]
     assert found == ["left bus", "Where is: left bus"]
+
+
+def test_a_folder_within_the_given_one_names_the_sub_task(tmp_path: Path) -> None:
+    (tmp_path / "MSVD_chatgpt_eval").mkdir()
+    path = tmp_path / "MSVD_chatgpt_eval" / "3.json"
+    path.write_text(json.dumps({"3": {"output_sequence": "the cat", "output_chatgpt_choice": "B"}}))
+    (reply,) = read_replies([tmp_path]).replies
+    assert (reply.ids, reply.categories, reply.extraction) == ({"key": "3"}, ("MSVD_chatgpt_eval", "3"), "B")
+    assert read_replies([path]).replies[0].categories == ("3",)
