@@ -12,7 +12,7 @@ from harness.types import Parsed, Sample
 
 _PUNCTUATION = (";", "/", "[", "]", '"', "{", "}", "(", ")", "=", "+", "\\", "_", "-", ">", "<", "@", "`", ",", "?", "!")
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
-_PERIOD = re.compile(r"(?!<=\d)\.(?!\d)")
+_PERIOD = re.compile(r"(?<!\d)\.(?!\d)")
 _YES = re.compile(r"\byes\b", re.IGNORECASE)
 
 
@@ -79,11 +79,12 @@ def whole_reply(reply: str, sample: Sample | None = None) -> Parsed:
 
 
 def without_punctuation(text: str) -> str:
-    """Drop punctuation as the VQA evaluation does.
+    """Drop punctuation as VLMEvalKit does, after the VQA evaluation.
 
     Each mark becomes a blank, or nothing if it stands beside a blank anywhere in the text or if the text has a number with a
-    comma; periods not before a digit vanish (the first 32 of them: the original passes ``re.UNICODE`` as the count).
-    Source: GT-Vision-Lab/VQA PythonEvaluationTools/vqaEvaluation/vqaEval.py processPunctuation, as copied by VLMEvalKit.
+    comma; periods not beside a digit vanish (the first 32 of them: the original passes ``re.UNICODE`` as the count).
+    Source: open-compass/VLMEvalKit vlmeval/smp/misc.py process_punctuation at e8e78f0, which mended the pattern for periods of
+    GT-Vision-Lab/VQA PythonEvaluationTools/vqaEvaluation/vqaEval.py.
     """
     number = _COMMA_IN_NUMBER.search(text) is not None
     result = text

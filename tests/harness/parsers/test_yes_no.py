@@ -12,6 +12,7 @@ from harness.parsers.yes_no import (
     whole_reply,
     without_punctuation,
 )
+from harness.types import Parsed
 
 RULES = (negation_or_yes, first_four_characters, first_four_stripped, only_one_of_both, whole_reply)
 
@@ -74,6 +75,8 @@ def test_punctuation_vanishes_beside_blanks_and_becomes_a_blank_elsewhere() -> N
 
 def test_only_the_first_32_periods_vanish_as_in_the_original() -> None:
     assert without_punctuation("." * 40) == "." * 8
+    assert without_punctuation("1. 2. no.") == "1. 2. no"
+    assert only_one_of_both("1. " * 40 + "yes.") == Parsed("yes")
 
 
 @given(st.text(st.characters(), max_size=300))
