@@ -10,6 +10,8 @@ Differences: the scorer first asks GPT-4 to take the answer out of a reply; here
 the judge is marked and wrong. Stored extractions (field ``extraction`` of the official result files) are scored as they are.
 
 Known label error, kept: question 479. Hugging Face has precisions as floats, to which the scorer cannot round: made whole here.
+The scorer groups by the labels in the result file, and those of published results are older (skills, grades): give such a file as
+data as well to get the groups that were published with it.
 """
 
 from __future__ import annotations
