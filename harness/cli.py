@@ -9,13 +9,16 @@ Only what `--help` and `ls` need is imported here. Hydra and everything heavier 
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 from harness.commands import VERBS
 from harness.commands.outcome import INCOMPLETE, INTERRUPTED, Outcome, Problem
-from harness.errors import HarnessError
+from harness.commands.tables import printable
+from harness.errors import ConfigError, HarnessError
 
 USAGE_TEXT = """\
 riddle asks multimodal models the field's benchmarks, scores them as the official scorers do, and says how sure it is.
@@ -32,6 +35,9 @@ Exit codes: 0 complete · 1 failed or unfinished · 2 wrong command or setting �
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line ``words`` (without the program's name) and return its exit code."""
     words = list(sys.argv[1:] if words is None else words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 gets escapes for what it cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _dispatch(words)
     except BrokenPipeError:  # whoever read our output has stopped reading, as in `riddle ls tasks | head -1`
@@ -50,8 +56,10 @@ def _dispatch(words: list[str]) -> int:
     if verb not in VERBS:
         from harness.names import suggestion
 
-        _complain(f"riddle: no verb {verb!r}{suggestion(verb, VERBS)}; verbs: {', '.join(VERBS)}. See riddle --help")
-        return 2
+        unknown = ConfigError(f"no verb {verb!r}{suggestion(verb, VERBS)}; verbs: {', '.join(VERBS)}. See riddle --help")
+        outcome = Outcome(problems=(Problem.of(unknown),))
+        _deliver(verb, outcome, _asks_json(words))
+        return outcome.exit
     if {"--help", "-h"} & set(rest):
         from harness.commands.describe import verb_help
 
@@ -64,7 +72,7 @@ def _run(verb: str, words: list[str]) -> int:
     """Run one verb and deliver its outcome, also when it is interrupted or crashes in the middle of a multirun."""
     crashed = Outcome(problems=(Problem("Crash", "a bug of riddle's own; the traceback is on standard error"),))
     outcomes = [crashed]
-    as_json = "output=json" in words
+    as_json = _asks_json(words)
     try:
         if verb == "ls":
             from harness.commands.ls import run
@@ -89,6 +97,12 @@ def _run(verb: str, words: list[str]) -> int:
     return outcome.exit
 
 
+def _asks_json(words: Sequence[str]) -> bool:
+    """Whether the last word on ``output`` asks for JSON, in any of Hydra's spellings (``++output="json"``)."""
+    said = [match[1] for word in words if (match := re.fullmatch(r"""\+{0,2}output=["']?(\w*)["']?""", word))]
+    return said[-1:] == ["json"]
+
+
 def _deliver(verb: str, outcome: Outcome, as_json: bool) -> None:
     """Print results on standard output and problems on standard error."""
     if as_json:
@@ -99,7 +113,7 @@ def _deliver(verb: str, outcome: Outcome, as_json: bool) -> None:
         _say(importlib.import_module(f"harness.commands.{verb}").show(outcome.results))
     for problem in outcome.problems:
         where = f" ({problem.where})" if problem.where else ""
-        _complain(f"{problem.kind}{where}: {problem.message}")
+        _complain(f"{problem.kind}{where}: {printable(problem.message, keep=chr(10))}")
 
 
 def _usage() -> str:

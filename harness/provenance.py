@@ -23,7 +23,11 @@ PACKAGES = (
 
 REDACTED = "(redacted)"
 
-_SECRET = re.compile(r"(^|[_\-.])(api_?key|key|token|secret|password|passwd|credentials?|authorization|auth)s?$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^|[_\-.])(api_?key|key|token|secret|password|passwd|pwd|passphrase|credentials?|authorization|auth|bearer)s?$",
+    re.IGNORECASE,
+)
+_NUMBERS = re.compile(r"[\d.,]*")
 _ADDRESS_LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
@@ -81,6 +85,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return str(value)
     return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def guarded_words(words: Sequence[str]) -> list[str]:
+    """Return ``name=value`` words with the values that `plain` would replace replaced; a number is no secret there either."""
+    pairs = (word.partition("=") for word in words)
+    return [f"{name}{equals}{value if _NUMBERS.fullmatch(value) else _guarded(name, value)}" for name, equals, value in pairs]
 
 
 def _guarded(name: str, value: Any) -> Any:

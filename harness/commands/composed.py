@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import os
+import shlex
 import sys
 import time
 import traceback
@@ -19,7 +20,7 @@ from typing import Any
 
 from harness.catalog import admit
 from harness.commands.outcome import INCOMPLETE, INTERRUPTED, USAGE, Outcome, Problem, encode
-from harness.commands.overrides import Prepared
+from harness.commands.overrides import Prepared, quoted
 from harness.errors import ConfigError, HarnessError
 from harness.schema import read
 
@@ -27,17 +28,19 @@ from harness.schema import read
 def compose_and_run(verb: str, prepared: Prepared, outcomes: list[Outcome]) -> None:
     """Run ``verb`` with Hydra's words and append to ``outcomes`` what comes of each job, also when a later one crashes."""
     sweep = _sweep_folder(prepared)
-    words = [*prepared.words, *([f"hydra.sweep.dir='{sweep}'"] if sweep else [])]
+    words = [*prepared.words, *([f"hydra.sweep.dir={quoted(str(sweep))}"] if sweep else [])]
     in_process: list[Outcome] = []
     stopped = False
     try:
-        failure = _call_hydra(verb, words, in_process)
+        failure = _call_hydra(verb, words, in_process, prepared.debug)
         if failure:
             outcomes.append(Outcome(problems=(failure,)))
     except KeyboardInterrupt:
         stopped = True
         raise
     finally:
+        if sweep:
+            _forget_settings(sweep)
         outcomes.extend(_gathered(sweep, stopped) if sweep and sweep.is_dir() else in_process)
 
 
@@ -49,7 +52,7 @@ def job(verb: str, composed: Any) -> Outcome:
     with contextlib.redirect_stdout(sys.stderr):
         try:
             return _run(verb, composed)
-        except HarnessError as error:
+        except (HarnessError, OSError) as error:
             if composed.get("debug") is True:
                 traceback.print_exc()
             return Outcome(problems=(Problem.of(error),))
@@ -70,7 +73,7 @@ def _run(verb: str, composed: Any) -> Outcome:
     return outcome
 
 
-def _call_hydra(verb: str, words: Sequence[str], outcomes: list[Outcome]) -> Problem | None:
+def _call_hydra(verb: str, words: Sequence[str], outcomes: list[Outcome], debug: bool) -> Problem | None:
     """Run Hydra's main with ``words`` as its command line; return what went wrong outside of a job's own reckoning."""
     import hydra
     from hydra.errors import HydraException, OverrideParseException
@@ -84,13 +87,19 @@ def _call_hydra(verb: str, words: Sequence[str], outcomes: list[Outcome]) -> Pro
         except OverrideParseException as error:
             word = error.override.lstrip("+")
             key, _, value = word.partition("=")
-            advice = f"""values with spaces, brackets or = are quoted twice: '{key}="{value}"'"""
+            advice = f"values with brackets, commas or = are quoted twice: {shlex.quote(f'{key}={quoted(value)}')}"
             return Problem("ConfigError", f"{word}: cannot be read; {advice}", exit=USAGE)
         except (HydraException, OmegaConfBaseException) as error:
             return Problem("ConfigError", str(error), exit=USAGE)
         except SystemExit as error:
             message = f"the command line cannot be used; see riddle {verb} --help"
             return Problem("UsageError", message, exit=USAGE) if error.code else None
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # Hydra could not write into the folder of the sweep
+            if debug:
+                traceback.print_exc()
+            return Problem.of(error)
     return None
 
 
@@ -106,6 +115,8 @@ class _Job:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            _forget_settings(Path(HydraConfig.get().sweep.dir))
         outcome = job(self.verb, composed)
         self.outcomes.append(outcome)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -119,9 +130,29 @@ def _sweep_folder(prepared: Prepared) -> Path | None:
     """Return the folder for a multirun's outcomes, fresh in ``runs/.sweeps`` unless the user has chosen one."""
     if not prepared.multirun:
         return None
-    settings = dict(word.lstrip("+").split("=", 1) for word in prepared.words if "=" in word and word[0] not in "-~")
-    runs, stamp = settings.get("runs", "runs").strip("'\""), time.strftime("%Y%m%d-%H%M%S")
-    return Path(settings.get("hydra.sweep.dir", f"{runs}/.sweeps/{stamp}-{os.getpid()}").strip("'\""))
+    stamp = f".sweeps/{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    return Path(_value(prepared, "hydra.sweep.dir") or Path(_value(prepared, "runs") or "runs", stamp))
+
+
+def _value(prepared: Prepared, key: str) -> str | None:
+    """Return the text that a setting was given; None if it was not, or is a sweep."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    for word in reversed(prepared.words):
+        if word.lstrip("+").startswith(f"{key}="):
+            try:
+                override = OverridesParser.create().parse_override(word)
+            except HydraException:
+                return None
+            return None if override.is_sweep_override() else str(override.value())
+    return None
+
+
+def _forget_settings(sweep: Path) -> None:
+    """Remove Hydra's ``multirun.yaml``, which holds every setting as it was typed, keys and passwords too."""
+    with contextlib.suppress(OSError):
+        (sweep / "multirun.yaml").unlink()
 
 
 def _gathered(sweep: Path, stopped: bool) -> Iterator[Outcome]:

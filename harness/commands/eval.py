@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.config import EvalConfig
 from harness.errors import CapabilityError, ConfigError, HarnessError, Interrupted
 from harness.model import Model
 from harness.plan import Settings, check
+from harness.provenance import guarded_words
 from harness.results import Result
 from harness.task import Task
 
@@ -44,7 +46,9 @@ def run(config: EvalConfig) -> Outcome:
         except Interrupted as error:
             problems.append(Problem.of(error, task.name, exit=INTERRUPTED))
             break
-        except HarnessError as error:
+        except (HarnessError, OSError) as error:
+            if config.debug:
+                traceback.print_exc()
             problems.append(Problem.of(error, task.name, exit=1))
     return Outcome(tuple(results), tuple(problems))
 
@@ -120,17 +124,22 @@ def _cells(row: Mapping[str, Any]) -> Iterator[str]:
     yield f"{row['task']}{data}"
     yield f"{row['primary']}{convention}"
     yield number(row["value"], row["unit"])
-    yield f"{number(row['low'], row['unit'])} – {number(row['high'], row['unit'])}" if row["low"] is not None else "–"
+    low, high = (number(row[end], row["unit"]) for end in ("low", "high"))
+    yield low if low == high == NONE else f"{low} – {high}"
     yield str(row["n"])
     yield str(row["failed"])
     yield str(row["unparsed"])
     yield row["folder"]
 
 
+NONE = "–"
+"""Stands for a number that there is none of."""
+
+
 def number(value: float | None, unit: str | None) -> str:
     """Write a value for people, with two decimals as papers do; nothing as a dash."""
     if value is None or value != value:
-        return "–"
+        return NONE
     return f"{value * 100 if unit == 'percent' else value:.2f}"
 
 
@@ -183,6 +192,6 @@ def _evaluate(task: Task, model: Model, place: Place, settings: Settings, config
 
 
 def _command() -> str:
-    """Return this command as it was typed; Hydra rewrites ``sys.argv``."""
+    """Return this command as it was typed, but for keys and passwords; Hydra rewrites ``sys.argv``."""
     words = sys.orig_argv
-    return f"riddle {shlex.join(words[words.index('eval') :])}" if "eval" in words else ""
+    return f"riddle {shlex.join(guarded_words(words[words.index('eval') :]))}" if "eval" in words else ""

@@ -41,6 +41,8 @@ def run(words: Sequence[str]) -> Outcome:
     for key in settings:
         if key not in SETTINGS:
             raise ConfigError(f"{key}: unknown setting of riddle ls{suggestion(key, SETTINGS)}; known: {', '.join(SETTINGS)}")
+    if (output := settings.get("output", "text")) not in ("text", "json"):
+        raise ConfigError(f"output={output}: must be one of text, json{suggestion(output, ('text', 'json'))}")
     plugins = items(settings.get("plugins", ""))
     admit(plugins)
     catalog = Catalog(plugins=plugins, task_dirs=tuple(map(Path, items(settings.get("task_dirs", "")))))

@@ -37,7 +37,11 @@ class Problem:
     def of(error: BaseException, where: str = "", exit: int | None = None) -> Problem:
         """Describe an exception; a `ConfigError` is a matter of usage unless ``exit`` says otherwise."""
         code = (USAGE if isinstance(error, ConfigError) else INCOMPLETE) if exit is None else exit
-        return Problem(type(error).__name__, str(error) or type(error).__name__, where, code)
+        message = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            place = f"{error.filename}: " if error.filename is not None else ""
+            message = f"{place}{error.strerror} (debug=true shows what was being done)"
+        return Problem(type(error).__name__, message or type(error).__name__, where, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,8 @@ class Outcome:
 
 
 def encode(document: Mapping[str, Any]) -> str:
-    """Return the document as JSON; numbers that JSON has no form for (NaN) become null."""
-    return json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+    """Return the document as JSON in ASCII, which any terminal and file can hold; NaN, for which JSON has no form, is null."""
+    return json.dumps(_plain(document), indent=2, ensure_ascii=True, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

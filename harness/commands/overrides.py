@@ -30,7 +30,6 @@ class Prepared:
 
     words: tuple[str, ...]
     multirun: bool
-    json: bool
     debug: bool
 
 
@@ -45,7 +44,7 @@ def prepare(verb: str, words: Sequence[str]) -> Prepared:
     plugins = items(plain.get("plugins", ""))
     admit(plugins)
     catalog = Catalog(plugins=plugins, conf_dirs=tuple(sources))
-    settings = [*_named(verb, settings)]
+    settings = [_held(word) for word in _named(verb, settings)]
     elsewhere = "hydra.searchpath" in plain or bool({"--config-path", "-cp"} & set(flags))
     multirun = bool({"-m", "--multirun"} & set(flags))
     problems = list(_flag_problems(flags))
@@ -58,7 +57,6 @@ def prepare(verb: str, words: Sequence[str]) -> Prepared:
     return Prepared(
         words=tuple(prepared),
         multirun=multirun,
-        json=plain.get("output") == "json",
         debug=plain.get("debug", "").lower() == "true",
     )
 
@@ -95,6 +93,26 @@ def _named(verb: str, settings: Sequence[str]) -> Iterator[str]:
             positional = None
         else:
             yield word
+
+
+def _held(word: str) -> str:
+    """Quote a value that Hydra's grammar cannot hold (``été``, ``l'an``), unless it means to use that grammar."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, _, value = word.partition("=")
+    if not value or value[0] in "[({'\"" or "," in value:
+        return word
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return f"{key}={quoted(value)}"
+    return word
+
+
+def quoted(value: str) -> str:
+    """Write any text as a value for Hydra, in quotes; only quotes and the backslashes before them need escapes there."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda match: match[1] * 2 + ("\\'" if match[2] else ""), value) + "'"
 
 
 def _flag_problems(flags: Sequence[str]) -> Iterator[str]:
@@ -173,5 +191,5 @@ def _loosened(word: str, verb: str, catalog: Catalog) -> str:
 def _searchpath(plugins: Sequence[str]) -> list[str]:
     """Let Hydra find the ``conf`` of plugins too."""
     folders = [package_folder(plugin) / "conf" for plugin in plugins]
-    places = [f"'file://{folder.resolve()}'" for folder in folders if folder.is_dir()]
+    places = [quoted(f"file://{folder.resolve()}") for folder in folders if folder.is_dir()]
     return [f"hydra.searchpath=[{','.join(places)}]"] if places else []

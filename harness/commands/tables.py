@@ -15,7 +15,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[st
 
     Control characters, which a name from elsewhere may hold, are shown as ``�``: they must not drive the reader's terminal.
     """
-    lines = [[_printable(str(cell)) for cell in row] for row in [head, *rows]]
+    lines = [[printable(str(cell)) for cell in row] for row in [head, *rows]]
     widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
     lines.insert(1, ["─" * width for width in widths])
     columns = list(zip(widths, (str(name) in right for name in head), strict=True))
@@ -33,8 +33,9 @@ def entries(pairs: Sequence[tuple[str, str]], width: int = 110) -> str:
     return "\n".join(lines)
 
 
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in text)
+def printable(text: str, keep: str = "") -> str:
+    """Return text with every control character apart from those to ``keep`` shown as ``�``."""
+    return "".join(character if character.isprintable() or character in keep else "�" for character in text)
 
 
 def _cell(cell: str, column: tuple[int, bool]) -> str:

@@ -25,14 +25,23 @@ def stopping(folder: Path, advice: str) -> Iterator[None]:
     except (OSError, sqlite3.OperationalError) as error:
         if isinstance(error, HarnessError) or not _is_full(error):
             raise
-        raise RunStopped(f"{folder}: nothing more can be written ({error}). Make room on the disk. {advice}") from error
+        cure = "Name a folder that can be written to with runs=DIR." if _is_read_only(error) else "Make room on the disk."
+        raise RunStopped(f"{folder}: nothing more can be written ({error}). {cure} {advice}") from error
 
 
 def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+        return error.errno in (errno.ENOSPC, errno.EDQUOT) or _is_read_only(error)
+    return _code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or _is_read_only(error)
+
+
+def _is_read_only(error: Exception) -> bool:
+    return error.errno == errno.EROFS if isinstance(error, OSError) else _code(error) == sqlite3.SQLITE_READONLY
+
+
+def _code(error: Exception) -> int:
+    """The primary result code of SQLite, 0 where the error has none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 class _QuietFile(logging.FileHandler):

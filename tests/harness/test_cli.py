@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import pytest
 from harness.cli import main
 from harness.commands import VERBS
 from harness.commands.composed import _Job
+from harness.commands.eval import result_table
+from harness.provenance import guarded_words
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +23,7 @@ from harness.types import Response
 class Model:
     """A model of the tests' own; ``ends`` says how it goes wrong."""
 
-    def __init__(self, ends: str = "", name: str = "theirs") -> None:
+    def __init__(self, ends: str = "", name: str = "theirs", api_key: str = "") -> None:
         if ends == "at start":
             raise RuntimeError("no weights today")
         self.name, self.ends, self.fingerprint = name, ends, f"theirs-{ends}"
@@ -145,6 +148,13 @@ def test_json_is_one_document_and_the_only_thing_on_standard_output(riddle):
     assert {"value", "low", "high", "n", "unparsed", "metrics", "folder"} <= set(row)
 
 
+@pytest.mark.parametrize("word", ["output=json", "++output=json", 'output="json"', "++output='json'"])
+def test_json_is_printed_however_it_is_asked_for(riddle, word):
+    assert json.loads(riddle("eval", *theirs("dry=true", word))[1])["ok"]
+    assert json.loads(riddle("evla", word)[1])["errors"][0]["kind"] == "ConfigError"
+    assert json.loads(riddle("eval", "output=text", word)[1])["exit"] == 2
+
+
 def test_errors_stand_in_the_json_document(riddle):
     code, out, _ = riddle("eval", "model=nan", "task=pope", "output=json")
     document = json.loads(out)
@@ -160,6 +170,41 @@ def test_a_multirun_gives_one_document_of_all_jobs(riddle, place):
         ("constant", "pope"), ("constant", "mme"), ("chance", "pope"), ("chance", "mme"),
     ]  # fmt: skip
     assert len(list(place.glob("runs/*/*/*/result.json"))) == 4
+
+
+@pytest.mark.parametrize("runs", ["été", "l'an 1", "a{b}", "it's \\'", "plain", "sp ace"])
+@pytest.mark.parametrize("many", [[], ["-m"]])
+def test_folders_may_have_any_name(riddle, place, runs, many):
+    code, _, err = riddle("eval", *many, *theirs("limit=2", f"runs={runs}"))
+    assert code == 0, err
+    assert len(list((place / runs).glob("theirs/*/*/result.json"))) == 1
+    assert (place / runs / ".sweeps").exists() == bool(many)
+
+
+def test_keys_given_on_the_command_line_are_written_nowhere(riddle, place, monkeypatch):
+    words = theirs("model.ends=always", "model.name='https://me:sk-secret-1@host'", "+model.api_key=sk-secret-2", "output=json")
+    for many in ([], ["-m"]):
+        typed = ["riddle", "eval", *many, *words]
+        monkeypatch.setattr(sys, "orig_argv", typed)
+        code, out, err = riddle(*typed[1:])
+        assert code == 1 and "Go on with: riddle eval" in out
+        assert "sk-secret-2" not in out + err
+    for path in place.glob("runs/**/*"):
+        assert not path.is_file() or b"sk-secret-2" not in path.read_bytes(), path
+
+
+def test_a_command_is_repeated_with_its_numbers():
+    words = ["decoding.max_new_tokens=64", "model.api_key=sk-1", "-m", "model.url=http://me:pw@host/"]
+    assert guarded_words(words) == [words[0], "model.api_key=(redacted)", "-m", "model.url=http://(redacted)@host/"]
+
+
+def test_a_file_in_the_way_is_a_problem_and_no_crash(riddle, place):
+    (place / "runs").write_text("a file")
+    for many in ([], ["-m"]):
+        code, out, err = riddle("eval", *many, *theirs("output=json"))
+        assert code == 1 and "Traceback" not in err
+        assert "runs" in json.loads(out)["errors"][0]["message"]
+    assert "Traceback" in riddle("eval", *theirs("debug=true"))[2]
 
 
 def test_a_job_that_fails_keeps_no_other_from_running_but_fails_the_command(riddle):
@@ -336,6 +381,7 @@ def test_a_model_shows_its_settings_and_what_its_class_says(riddle):
         (["taks"], "did you mean 'tasks'"),
         (["task"], "riddle ls tasks lists them"),
         (["tasks", "ouput=json"], "did you mean 'output'"),
+        (["tasks", "output=jsn"], "did you mean 'json'"),
     ],
 )
 def test_what_cannot_be_listed_gets_the_nearest(riddle, words, hint):
@@ -363,6 +409,27 @@ def test_help_and_listings_import_nothing_heavy():
     ]:
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=ROOT, check=True)
         assert set(done.stdout.splitlines()[-1].split()[1:]) <= allowed, words
+
+
+@pytest.mark.parametrize("words", [["--help"], ["ls", "task", "mmbench_en"], ["ls", "tasks", "output=json"]])
+def test_a_terminal_that_is_not_utf8_is_served(words):
+    command = [sys.executable, "-m", "harness.cli", *words]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+
+
+def test_what_an_error_quotes_cannot_drive_the_terminal(riddle):
+    _, _, err = riddle("eval", "task=pope", "model=constant", "data='a\x1b[2Jb'")
+    assert "\x1b" not in err and "a�[2Jb" in err
+
+
+def test_a_missing_interval_is_one_dash():
+    row = {"model": "m", "control": "none", "task": "t", "data": "", "convention": "official", "primary": "p", "value": 0.5}
+    row |= {"unit": "percent", "confidence": 0.95, "n": 2, "failed": 0, "unparsed": 0, "folder": "f"}
+    for nothing in (None, float("nan")):
+        assert "– –" not in result_table([{**row, "low": nothing, "high": nothing}])
 
 
 def test_whoever_reads_the_output_may_stop_reading():
