@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.catalog import find_task
 from harness.types import Sample, Scored
-from tests.golden.feeding import Check, Feeder, Golden, score, values
+from tests.golden.feeding import Check, Feeder, Golden, reading_extractions, score, values
 
 
 def read_back(task: str, files: Mapping[str, Any]) -> list[Sample]:
@@ -116,7 +116,7 @@ AVERAGES = {
 
 def videobench(golden: Golden) -> Iterator[Check]:
     task, expected = find_task("videobench"), golden["expected"]
-    official = task.conventions["official"]
+    official = reading_extractions(task.conventions["official"])
     files = {f"Eval_QA/{name}": content for name, content in golden["data"]["question_files"].items()}
     samples = read_back("videobench", {**files, "ANSWER.json": golden["data"]["answers"]})
     merged = golden["predictions"]["merged_judge_file"]
