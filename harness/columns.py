@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def strings(values: Sequence[str | None]) -> pyarrow.Array:
-    """A column of strings, None as null."""
+    """A column of strings, None as null; half surrogate pairs, which UTF-8 has no form for, become ``?``."""
     import pyarrow as pa
 
-    encoded = [b"" if value is None else value.encode("utf-8") for value in values]
+    encoded = [b"" if value is None else value.encode("utf-8", "replace") for value in values]
     return pa.StringArray.from_buffers(len(values), _offsets(map(len, encoded)), pa.py_buffer(b"".join(encoded)), _valid(values))
 
 

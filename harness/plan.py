@@ -18,7 +18,7 @@ from harness.controls import Control, blind, swapped
 from harness.engine.ahead import ahead
 from harness.errors import CapabilityError, ConfigError, MediaError
 from harness.model import Capabilities
-from harness.task import Convention, Layout, Task
+from harness.task import Convention, Layout, Task, fitting
 from harness.types import Failure, Generation, Image, MediaSource, Part, Request, Sample, Text, Video
 
 DIGESTS_KEPT = 512
@@ -167,7 +167,8 @@ def remembering(digest: keys.Digest) -> keys.Digest:
 
 def _prepare(task: Task, settings: Settings, model: str, needs_ideal: bool, digest: keys.Digest, sample: Sample) -> Planned:
     """Compose and name the request for a sample."""
-    query = task.query(sample, settings.prompt)
+    with fitting(f"sample {sample.id!r}"):
+        query = task.query(sample, settings.prompt)
     asked = blind(query.parts) if settings.control == "blind" else query.parts
     generation = settings.applied_to(query.generation)
     failure: Failure | None = None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, DatasetError
 from harness.types import FramePlan, Generation, Parsed, Part, Query, Record, Sample, Text
 
 if TYPE_CHECKING:
@@ -173,11 +174,45 @@ class Task:
     version: int = 1
 
     def samples(self, records: Iterable[Record]) -> Iterator[Sample]:
-        """Turn records into samples, lazily and in order."""
-        return (self.to_sample(record) for record in records)
+        """Turn records into samples, lazily and in order. Raises `DatasetError` naming the record that does not fit."""
+        for number, record in enumerate(records):
+            with fitting(getattr(record, "where", f"record {number}")):
+                sample = self.to_sample(record)
+                _check(sample)
+            yield sample
 
     def query(self, sample: Sample, prompt: str = "default") -> Query:
         """Compose the sample's media and the prompt text (``prompt`` names a variant) into what is asked."""
         build = self.prompt if prompt == "default" else self.prompts[prompt]
         parts: tuple[Part, ...] = (*sample.parts, Text(build(sample)))
         return Query(parts=parts, generation=self.generation, choices=self.choices(sample), ideal=self.ideal(sample))
+
+
+_MISFITS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What a task's own functions raise on values that are not as they expect."""
+
+
+@contextmanager
+def fitting(where: str) -> Iterator[None]:
+    """Turn what a task's function raises on a record that is not as it expects into a `DatasetError` that names the place."""
+    try:
+        yield
+    except _MISFITS as error:
+        raise DatasetError(f"{where}: does not fit the benchmark ({type(error).__name__}: {error})") from error
+
+
+def _check(sample: Sample) -> None:
+    """Check the types of a sample's texts, since records are JSON of unknown origin. Raises `TypeError` naming what is none."""
+    sample.id.encode("utf-8")  # names a row of the run's database
+    texts = {
+        "id": (sample.id,),
+        "question": (sample.question,),
+        "cluster": (sample.cluster,),
+        "options": sample.options,
+        "references": sample.references,
+        "groups": tuple(sample.groups.values()),
+    }
+    for name, values in texts.items():
+        for value in values:
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be text, found {type(value).__name__} {value!r:.80}")

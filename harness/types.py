@@ -7,8 +7,10 @@ Not here: behaviour. How media bytes are found and decoded is in ``harness.data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -219,10 +221,19 @@ class FileSource:
 
     def read(self) -> bytes:
         """Read the whole file. Raises `MediaError` naming the path if it is missing or unreadable."""
+        with self.open() as file:
+            return file.read()
+
+    @contextmanager
+    def open(self) -> Iterator[BufferedReader]:
+        """Open the file. Raises `MediaError` naming the path if it is missing or unreadable, or a pipe, which may never end."""
         from harness.errors import MediaError
 
         try:
-            return self.path.read_bytes()
+            if self.path.exists() and not self.path.is_file():
+                raise MediaError(f"{self.path}: cannot be read (not a regular file)")
+            with self.path.open("rb") as file:
+                yield file
         except OSError as error:
             raise MediaError(f"{self.path}: cannot be read ({error.strerror or error})") from error
 

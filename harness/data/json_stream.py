@@ -61,6 +61,8 @@ class JsonStream:
             except json.JSONDecodeError as error:
                 if self._done:
                     raise DatasetError(f"{self._path}: not JSON, or cut short ({error.msg})") from error
+            except (ValueError, RecursionError) as error:  # a number of thousands of digits, or lists in lists in lists
+                raise DatasetError(f"{self._path}: not JSON that can be read ({error})") from error
             self._fill()
 
     def items(self) -> Iterator[Any]:

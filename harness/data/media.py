@@ -152,11 +152,8 @@ def digest(source: MediaSource) -> str:
     """Return 32 hex digits that name the encoded bytes (BLAKE2b, 128 bit). Large files are not held in memory."""
     if not isinstance(source, FileSource):
         return hashlib.blake2b(source.read(), digest_size=16).hexdigest()
-    try:
-        with source.path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError as error:
-        raise MediaError(f"{source.label}: cannot be read ({error.strerror or error})") from error
+    with source.open() as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +185,8 @@ def read_header(source: MediaSource) -> Header:
 
 def _first_bytes(source: MediaSource) -> bytes:
     if isinstance(source, FileSource):
-        try:
-            with source.path.open("rb") as file:
-                return file.read(_HEADER_BYTES)
-        except OSError as error:
-            raise MediaError(f"{source.label}: cannot be read ({error.strerror or error})") from error
+        with source.open() as file:
+            return file.read(_HEADER_BYTES)
     if isinstance(source, TsvCell):  # base64 turns 3 bytes into 4
         return TsvCell(source.path, source.offset, min(source.length, _HEADER_BYTES * 4 // 3)).read()
     return source.read()[:_HEADER_BYTES]

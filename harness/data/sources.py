@@ -28,6 +28,7 @@ from harness.data.tables import (
     whole_json,
 )
 from harness.errors import DatasetError
+from harness.task import fitting
 from harness.types import FileSource, Image, MediaSource, Record
 
 if TYPE_CHECKING:
@@ -85,8 +86,14 @@ def _through(steps: Sequence[Step], row: Row, root: Path) -> Iterator[Row]:
     if not steps:
         yield row
         return
-    made = steps[0](row, root)
-    for one in (made,) if isinstance(made, Mapping) else made:
+    with fitting(row.where):
+        made = steps[0](row, root)
+        rest = iter((made,) if isinstance(made, Mapping) else made)
+    while True:
+        with fitting(row.where):
+            one = next(rest, None)
+        if one is None:
+            return
         yield from _through(steps[1:], one if isinstance(one, Row) else row.of(one), root)
 
 
@@ -152,9 +159,15 @@ def _fits_by_suffix(candidate: Layout, where: Sequence[Path]) -> bool:
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
     for one in pattern.split("|"):
-        if found := sorted(folder.glob(one)) or sorted(folder.glob(one + ".gz")):
+        if found := _seen(folder, one) or _seen(folder, one + ".gz"):
             return found
     return []
+
+
+def _seen(folder: Path, pattern: str) -> list[Path]:
+    """Return what matches and is not hidden: archives made on a Mac hold a ``._name`` beside each file."""
+    found = (path for path in folder.glob(pattern) if not any(p.startswith(".") for p in path.relative_to(folder).parts))
+    return sorted(found)
 
 
 def _expected(task: Task, where: Sequence[Path]) -> str:

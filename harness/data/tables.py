@@ -96,7 +96,7 @@ def read_jsonl(path: Path) -> Iterator[Row]:
                 continue
             try:
                 value = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise DatasetError(f"{path} line {number}: not JSON ({error})") from error
             yield _row(value, f"{path} line {number}")
 
@@ -278,7 +278,7 @@ def _whole_json(path: Path, changed_ns: int) -> Any:
     with _open_text(path) as file:
         try:
             return json.load(file)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise DatasetError(f"{path}: not JSON, or cut short ({error})") from error
 
 
@@ -293,6 +293,8 @@ def _open_binary(path: Path) -> BinaryIO:
 
 
 def _open_text(path: Path) -> TextIO:
+    if path.stat().st_size == 0:
+        raise DatasetError(f"{path}: empty file; was its download cut short?")
     if path.suffix == ".gz":
         return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig"))
     return path.open(encoding="utf-8-sig")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import os
 import pickle
 import struct
 import zipfile
@@ -92,6 +93,15 @@ def test_damage_anywhere_is_a_picture_or_an_error(place: int, junk: bytes) -> No
         assert open_image(Bytes()).mode == "RGB"
     except MediaError as error:
         assert "damaged" in str(error)
+
+
+@pytest.mark.parametrize("use", [open_image, digest, read_header])
+def test_what_may_never_end_is_not_read(tmp_path: Path, use: Callable[[MediaSource], object]) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "zero.png"):
+        with pytest.raises(MediaError, match=f"{name}: .*not a regular file"):
+            use(FileSource(tmp_path / name))
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:

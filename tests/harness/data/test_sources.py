@@ -96,10 +96,16 @@ def test_an_object_is_streamed_with_its_keys(
     ("name", "text", "message"),
     [
         ("a.json", '[{"a": 1}, {"a"', "cut short"),
-        ("a.json", "", "'{' expected, found 'the end of the file'"),
+        ("a.json", "", "empty file"),
+        ("a.json", " ", "'{' expected, found 'the end of the file'"),
+        ("a.json", "[" * 100_000, "not JSON that can be read"),
+        ("a.json", '[{"a": ' + "9" * 5000 + "}]", "not JSON that can be read"),
         ("a.json", '[{"a": 1} {"a": 2}]', "']' expected, found '{'"),
         ("a.json", "[1]", "record 0: an object was expected, found int '1'"),
+        ("a.jsonl", "", "empty file"),
         ("a.jsonl", '{"a": 1}\n{"a"', "line 2: not JSON"),
+        ("a.jsonl", "[" * 100_000, "line 1: not JSON"),
+        ("a.txt", "", "empty file"),
         ("a.csv", "a,b\n1,2\n3\n", "line 3: 1 fields, the header has 2"),
         ("a.csv", "", "empty file"),
         ("a.tsv", b"a\n\xff\n", "not UTF-8"),
@@ -266,6 +272,29 @@ def test_data_that_fit_no_layout_are_answered_with_the_expected_files(tmp_path: 
     assert "hf_parquet" in str(caught.value)
     with pytest.raises(DatasetError, match="no data of docvqa here"):
         read_records(find_task("docvqa"), [put(tmp_path / "x.xml", "")])
+
+
+@pytest.mark.parametrize("value", [None, 5, ["x"], {"path": "x"}])
+def test_a_step_that_meets_another_kind_of_value_names_the_place(tmp_path: Path, value: object) -> None:
+    put(tmp_path / "a.jsonl", json.dumps({"photo": "1.png"}) + "\n" + json.dumps({"photo": value}) + "\n")
+
+    def at_once(row: Row, root: Path) -> Row:
+        return row.but(photo=media_below(root, "pictures/" + row["photo"]))
+
+    def one_by_one(row: Row, root: Path) -> Iterator[Row]:
+        yield row.but(photo=row["photo"].upper())
+        raise IndexError("the second")
+
+    for step, places in ((at_once, "line 2: .*TypeError"), (one_by_one, "line 1: .*IndexError: the second")):
+        with pytest.raises(DatasetError, match=places):
+            list(layout("mine", "a.jsonl", steps=(step,)).read([tmp_path]))
+
+
+def test_hidden_files_are_no_part_of_a_layout(tmp_path: Path) -> None:
+    for name in ("b/1.jsonl", "b/._1.jsonl", ".cache/1.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        put(tmp_path / name, '{"a": 1}\n')
+    assert len(list(layout("mine", "*/*.jsonl").read([tmp_path]))) == 1
 
 
 def test_repeats_are_counted_while_reading(tmp_path: Path) -> None:
