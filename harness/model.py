@@ -49,6 +49,20 @@ class Model(Protocol):
         ...
 
 
+def shortcomings(model: object) -> Iterator[str]:
+    """Yield what keeps an object from being a `Model`, for an error to its author."""
+    for attribute, kind, example in (
+        ("name", str, "a text"),
+        ("fingerprint", str, "a text that changes whenever an answer could"),
+        ("capabilities", Capabilities, "harness.Capabilities(images=True)"),
+    ):
+        value = getattr(model, attribute, None)
+        if not isinstance(value, kind) or value == "":
+            yield f"{type(model).__name__}.{attribute} must be {example}, found {value!r:.80}"
+    if not callable(getattr(model, "generate", None)):
+        yield f"{type(model).__name__} has no method generate(requests)"
+
+
 class LoglikelihoodModel(Model, Protocol):
     """A model that can also weigh the choices of a closed question."""
 

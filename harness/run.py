@@ -38,6 +38,9 @@ __all__ = ["Settings", "evaluate", "run_folder", "score_run"]
 
 RUNS = Path("runs")
 
+LONGEST_NAME = 120
+"""Bytes of the name of a model's or task's folder; file systems take 255, and reports add to the names."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -120,8 +123,11 @@ def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[st
 
 
 def as_name(text: str) -> str:
-    """Make a name safe for a folder."""
-    return re.sub(r"[^\w.+@-]+", "_", text).strip(".") or "_"
+    """Make a name safe for a folder; a long one is cut and ends in a hash of the whole."""
+    name = re.sub(r"[^\w.+@-]+", "_", text).strip(".") or "_"
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    return f"{name.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}~{keys.hash_of(text, 4)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +248,7 @@ class _Run:
         path = self.folder / "timings.json"
         try:
             sessions = list(results.read_json(path)["sessions"])
-        except (ResultError, KeyError):
+        except (ResultError, KeyError, TypeError):
             sessions = []
         took = {name: round(value, 3) for name, value in seconds.items()}
         counts = {"samples": collector.samples, "asked": collector.asked, "reused": collector.reused}

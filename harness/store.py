@@ -119,7 +119,8 @@ class Store(Reader):
             self._db.close()
             if isinstance(error, sqlite3.OperationalError):
                 raise
-            raise ResultError(f"{self.path}: not a file of responses ({error}); move it away or use another folder") from error
+            cure = "move it away, or ask everything anew with fresh=true"
+            raise ResultError(f"{self.path}: not a file of responses ({error}); {cure}") from error
 
     def begin_plan(self) -> None:
         """Forget the order of the samples; `plan` writes it anew. Nothing is visible to others before the next commit."""
@@ -240,7 +241,7 @@ class Elsewhere:
         for reader in list(self._readers):
             try:
                 stored = reader.get(key)
-            except sqlite3.Error:
+            except (sqlite3.Error, ResultError):
                 self._readers.remove(reader)
                 reader.close()
                 continue
@@ -262,15 +263,21 @@ def _json(value: Any) -> str:
 
 
 def _stored(row: Sequence[Any]) -> Stored:
+    """Build a stored response. Raises `ResultError` if a field is not what was written there."""
     key, text, finish_reason, prompt_tokens, completion_tokens, seconds, logprobs, failure, reused = row
-    response = Response(
-        key=key,
-        text=text,
-        finish_reason=finish_reason,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        seconds=seconds,
-        logprobs=tuple(json.loads(logprobs)) if logprobs else (),
-        failure=None if failure is None else Failure(**json.loads(failure)),
-    )
+    try:
+        response = Response(
+            key=key,
+            text=text,
+            finish_reason=finish_reason,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            seconds=seconds,
+            logprobs=tuple(json.loads(logprobs)) if logprobs else (),
+            failure=None if failure is None else Failure(**json.loads(failure)),
+        )
+        if not isinstance(text, str):
+            raise TypeError(f"text is {type(text).__name__}")
+    except (ValueError, TypeError) as error:
+        raise ResultError(f"{FILE}: the response {key} is damaged ({error}); ask everything anew with fresh=true") from error
     return Stored(response, bool(reused))

@@ -16,7 +16,7 @@ from harness.commands.places import Place, place_of
 from harness.commands.tables import table
 from harness.config import EvalConfig
 from harness.errors import CapabilityError, ConfigError, HarnessError, Interrupted
-from harness.model import Model
+from harness.model import Model, shortcomings
 from harness.plan import Settings, check
 from harness.provenance import guarded_words
 from harness.results import Result
@@ -33,6 +33,8 @@ def run(config: EvalConfig) -> Outcome:
     """
     tasks, settings = _checked(config)
     model: Model = build(config.model, config.plugins)
+    if lacking := list(shortcomings(model)):
+        raise ConfigError("\n".join(f"model: {one}" for one in lacking))
     _check_all(tasks, settings, model)
     places = [place_of(task, config.data, config.paths, config.mini) for task in tasks]
     if config.dry:

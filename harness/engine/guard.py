@@ -1,6 +1,7 @@
 """How a run ends early, and where its log goes.
 
-Ctrl-C and a full disk become errors that say how to go on; everything else passes. The log is the run folder's ``log.txt``.
+Ctrl-C, a full disk and a damaged file become errors that say how to go on; everything else passes. The log is the run
+folder's ``log.txt``.
 """
 
 from __future__ import annotations
@@ -12,18 +13,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import HarnessError, Interrupted, RunStopped
+from harness.errors import Interrupted, RunStopped
+from harness.store import FILE
 
 
 @contextmanager
 def stopping(folder: Path, advice: str) -> Iterator[None]:
-    """Turn Ctrl-C and a full disk into errors that say how to go on."""
+    """Turn Ctrl-C, a full disk and a damaged file of responses into errors that say how to go on."""
     try:
         yield
     except KeyboardInterrupt as error:
         raise Interrupted(f"stopped by the user; every response so far is stored in {folder}. {advice}") from error
-    except (OSError, sqlite3.OperationalError) as error:
-        if isinstance(error, HarnessError) or not _is_full(error):
+    except (OSError, sqlite3.DatabaseError) as error:
+        if isinstance(error, sqlite3.DatabaseError) and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            cure = "Move it away, or ask everything anew with fresh=true."
+            raise RunStopped(f"{folder / FILE}: damaged ({error}). {cure}") from error
+        if not _is_full(error):
             raise
         cure = "Name a folder that can be written to with runs=DIR." if _is_read_only(error) else "Make room on the disk."
         raise RunStopped(f"{folder}: nothing more can be written ({error}). {cure} {advice}") from error

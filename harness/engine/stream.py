@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from harness.engine.retry import Backoff
 from harness.errors import MediaError, ModelError
@@ -21,6 +22,9 @@ from harness.types import Failure, Request, Response
 
 LONGEST_REPLY = 1_000_000
 """Characters of a reply that are kept; a longer one is cut and counts as a failure of kind ``reply``."""
+
+LARGEST_COUNT = 2**63 - 1
+"""Most tokens that a response may claim: what the database's whole numbers hold."""
 
 LONGEST_MESSAGE = 2_000
 """Characters of a failure's message that are kept."""
@@ -91,7 +95,7 @@ class Exchange:
     backoff: Backoff = field(default_factory=Backoff)
     sleep: Callable[[float], None] = time.sleep
     strays: int = 0
-    _raised: Exception | None = None
+    _raised: Exception | SystemExit | None = None
     _attempts: dict[str, int] = field(default_factory=dict)
     _again: list[tuple[Request, float]] = field(default_factory=list)
 
@@ -153,7 +157,7 @@ class Exchange:
         self._raised = None
         try:
             yield from self.call(requests)
-        except Exception as error:  # the one broad catch: a model's code may raise anything, and no run ends for it
+        except (Exception, SystemExit) as error:  # the one broad catch: a model's code may raise anything, no run ends for it
             self._raised = error
 
     def _receive(self, reply: object, asked: dict[str, Request]) -> None:
@@ -166,7 +170,7 @@ class Exchange:
             return
         try:
             response = checked(reply, request, self.kind)
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             self._fail(request, Failure("reply", _cut(f"a field of the response is malformed: {error}")))
         else:
             self._settle(request, response)
@@ -210,7 +214,7 @@ class Exchange:
         self.record(request, response)
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: Exception | SystemExit) -> Failure:
     """Say what an exception of a model means for the request it was asked."""
     if isinstance(error, MediaError):
         return Failure("media", _cut(str(error)))
@@ -245,12 +249,21 @@ def checked(response: Response, request: Request, kind: Kind = "generate") -> Re
         key=request.key,
         text=_storable(text),
         finish_reason="error" if failure is not None else "length" if response.finish_reason == "length" else "stop",
-        prompt_tokens=None if response.prompt_tokens is None else int(response.prompt_tokens),
-        completion_tokens=None if response.completion_tokens is None else int(response.completion_tokens),
+        prompt_tokens=_count(response.prompt_tokens),
+        completion_tokens=_count(response.completion_tokens),
         seconds=None if response.seconds is None else float(response.seconds),
         logprobs=tuple(float(value) for value in response.logprobs),
         failure=failure,
     )
+
+
+def _count(tokens: Any) -> int | None:
+    """Return a number of tokens. Raises `ValueError` or `TypeError` if it is none, `OverflowError` if it is no finite one."""
+    if tokens is None:
+        return None
+    if not 0 <= (count := int(tokens)) <= LARGEST_COUNT:
+        raise ValueError(f"{count} tokens")
+    return count
 
 
 def _likeliest(response: Response, request: Request) -> tuple[str, Failure | None]:

@@ -259,6 +259,14 @@ def test_a_model_that_cannot_see_what_is_asked_is_refused_before_anything_runs(r
     assert not list(place.glob("runs/*/*"))
 
 
+def test_a_class_that_is_no_model_is_told_what_it_lacks(riddle, place):
+    (place / "their_models" / "__init__.py").write_text("class Half:\n    name = ''\n    fingerprint = 5\n")
+    code, _, err = riddle("eval", "plugins=[their_models]", "model=custom", "model._target_=their_models.Half", "task=pope")
+    assert code == 2 and "Traceback" not in err
+    for lacking in ("name must be a text, found ''", "fingerprint must be", "capabilities must be", "no method generate"):
+        assert lacking in err
+
+
 def test_a_dry_run_shows_the_prompts_and_the_cost_and_asks_nothing(riddle, place):
     code, out, _ = riddle("eval", *theirs("model.ends=always", "dry=true", "limit=4"))
     assert code == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from harness import results, store
 from harness.data.media import open_image
-from harness.errors import HarnessError, Interrupted, MediaError, ModelError, RunStopped
+from harness.errors import HarnessError, Interrupted, MediaError, ModelError, ResultError, RunStopped
 from harness.plan import Settings
 from harness.results import Result, load_result
 from harness.run import evaluate
@@ -115,6 +116,15 @@ def test_a_failure_of_media_is_kept_and_any_other_asked_again_in_the_next_invoca
             lambda request: Response(key=request.key, text="No.", finish_reason="filter"),
             "filter: a content filter stopped the reply",
         ),
+        (
+            lambda request: Response(key=request.key, text="A", prompt_tokens=10**30),
+            f"reply: a field of the response is malformed: {10**30} tokens",
+        ),
+        (
+            lambda request: Response(key=request.key, text="A", completion_tokens=float("inf")),  # type: ignore[arg-type]
+            "reply: a field of the response is malformed: cannot convert float infinity to integer",
+        ),
+        (lambda request: sys.exit(3), "model: SystemExit: 3"),
     ],
 )
 def test_a_bad_reply_fails_its_sample_only(tmp_path: Path, data: Path, answer: object, kind: str) -> None:
@@ -288,6 +298,31 @@ def test_other_errors_of_the_system_are_not_taken_for_a_full_disk(
 
 def test_errors_of_the_tree_are_one_family() -> None:
     assert issubclass(Interrupted, RunStopped) and issubclass(RunStopped, HarnessError) and issubclass(MediaError, HarnessError)
+
+
+def test_half_a_character_in_the_data_breaks_nothing(tmp_path: Path, data: Path) -> None:
+    lines = (data / "toy.jsonl").read_text().replace("Question 3?", "Question \\ud83d?")
+    (data / "toy.jsonl").write_text(lines.replace('"answer": "B"', '"answer": "B\\ude00"'))
+    result = run(tmp_path, FakeModel())
+    assert failures(result) == {}
+    assert parquet.read_table(result.scores_path)["references"].to_pylist()[1] == ["B?"]
+
+
+def test_a_damaged_file_of_responses_is_named_with_the_way_out(tmp_path: Path, data: Path) -> None:
+    path = run(tmp_path, FakeModel()).folder / store.FILE
+    whole = bytearray(path.read_bytes())
+    for place in range(4096, len(whole), 3):
+        whole[place] ^= 0x55
+    path.write_bytes(whole)
+    with pytest.raises((RunStopped, ResultError), match=r"responses\.sqlite: .*fresh=true"):
+        run(tmp_path, FakeModel())
+    assert run(tmp_path, FakeModel(), fresh=True).failed == 0
+
+
+def test_timings_that_are_none_do_not_end_a_run(tmp_path: Path, data: Path) -> None:
+    folder = run(tmp_path, FakeModel()).folder
+    (folder / "timings.json").write_text('{"schema": 1, "sessions": 5}')
+    assert run(tmp_path, FakeModel()).failed == 0
 
 
 def test_every_kind_of_trouble_at_once(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_all_settings_out_of_range_are_named_together() -> None:
 
 
 def test_empty_data_and_missing_data_are_errors(tmp_path: Path, data: Path) -> None:
-    (data / "toy.jsonl").write_text("")
+    (data / "toy.jsonl").write_text("\n")
     with pytest.raises(DatasetError, match="no samples of toy"):
         run(tmp_path)
     with pytest.raises(DatasetError, match=r"toy\.jsonl"):
@@ -416,6 +416,12 @@ def test_evaluating_imports_neither_torch_nor_pandas(tmp_path: Path, data: Path)
     root = Path(__file__).parents[2]
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout
     assert shown.strip() == "[]"
+
+
+def test_names_of_any_length_make_folders(tmp_path: Path, data: Path) -> None:
+    first, second = (run(tmp_path, FakeModel(name="ü" * 5000 + end)).folder for end in "ab")
+    assert first.parent.parent != second.parent.parent
+    assert len(first.parent.parent.name.encode()) <= 120
 
 
 def test_counting_and_sampling_open_no_media(tmp_path: Path, data: Path) -> None:

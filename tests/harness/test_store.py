@@ -165,6 +165,21 @@ def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
         Reader(tmp_path / "elsewhere")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["text = x'ff00'", "text = NULL", "failure = '{bad'", "failure = '{\"foo\": 1}'", "failure = '5'", "logprobs = '[1,'"],
+)
+def test_a_damaged_response_is_named_and_lent_to_nobody(tmp_path: Path, damage: str) -> None:
+    own = _other_run(tmp_path, "own", "m1")
+    other = _other_run(tmp_path, "other", "m1", Response(key="a", text="1"))
+    with sqlite3.connect(other / FILE) as db:
+        db.execute(f"UPDATE responses SET {damage}")
+    with Reader(other) as reader, pytest.raises(ResultError, match="response a is damaged .*fresh=true"):
+        reader.get("a")
+    with Elsewhere(tmp_path, own, "m1") as elsewhere:
+        assert elsewhere.find("a") is None
+
+
 def test_counting_takes_known_tables_only(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="sqlite_master"):
         Store(tmp_path).count("sqlite_master")
