@@ -24,7 +24,7 @@ from harness.engine.collect import CAUSES_NAMED, Collector
 from harness.engine.guard import logging_to, stopping
 from harness.engine.retry import Backoff
 from harness.engine.stream import Exchange
-from harness.errors import DatasetError, ResultError, RunStopped
+from harness.errors import ConfigError, DatasetError, ResultError, RunStopped
 from harness.model import LoglikelihoodModel, Model
 from harness.plan import Settings, Source, check, convention_of, plan
 from harness.progress import Progress
@@ -345,6 +345,10 @@ def aggregated(folder: Path, run: Mapping[str, Any], task: Task, name: str, reus
     convention = convention_of(task, name)
     suffix = None if name == run["convention"] else name
     rows = Rows.read(folder / results.scores_name(suffix))
+    try:
+        metrics = aggregate(rows, convention.metrics, run["confidence"])
+    except KeyError as error:
+        raise ConfigError(f"task {task.name!r}, convention {name!r}: a metric has {error.args[0]}") from error
     flags = rows.flags
     answered = ~(flags["failed"] | flags["missing"])
     return Result(
@@ -358,7 +362,7 @@ def aggregated(folder: Path, run: Mapping[str, Any], task: Task, name: str, reus
         reused=reused,
         convention=name,
         primary=convention.primary,
-        metrics=tuple(replace(one, unit=one.unit or task.unit) for one in aggregate(rows, convention.metrics, run["confidence"])),
+        metrics=tuple(replace(one, unit=one.unit or task.unit) for one in metrics),
     )
 
 

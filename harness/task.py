@@ -66,6 +66,12 @@ class Convention:
     frame: Frame | None = None
     note: str = ""
 
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` if no metric has the name of the primary one (``accuracy/red`` is one of ``accuracy``)."""
+        names = [metric.name for metric in self.metrics]
+        if self.primary not in names and self.primary.partition("/")[0] not in names:
+            raise ConfigError(f"primary={self.primary!r} is the name of no metric (there are: {', '.join(names) or 'none'})")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from harness.data.sources import Row
-from harness.errors import DatasetError
+from harness.errors import ConfigError, DatasetError
+from harness.metrics.aggregate import Metric, mean
+from harness.run import evaluate
 from harness.types import Record, Sample
 from tests.harness.fakes import FakeModel, toy_task, write_toy
 
@@ -47,9 +49,22 @@ def test_what_to_sample_raises_is_named_with_the_place_of_the_record() -> None:
         list(toy_task(to_sample=to_sample).samples([{"id": "1"}, {"id": 2}]))
 
 
-def test_a_prompt_that_cannot_be_built_stops_the_run_and_names_the_sample(tmp_path: Path) -> None:
-    from harness.run import evaluate
+def test_a_primary_metric_that_is_none_is_named_before_anything_runs() -> None:
+    official = toy_task().conventions["official"]
+    assert replace(official, primary="accuracy/0").primary == "accuracy/0"
+    with pytest.raises(ConfigError, match=r"primary='acuracy' is the name of no metric \(there are: accuracy"):
+        replace(official, primary="acuracy")
 
+
+def test_a_metric_over_a_score_that_is_none_is_named_with_those_there_are(tmp_path: Path) -> None:
+    write_toy(tmp_path / "data")
+    wrong = Metric(name="accuracy", estimator=mean("corect"))
+    task = toy_task(conventions={"official": replace(toy_task().conventions["official"], metrics=(wrong,))})
+    with pytest.raises(ConfigError, match="convention 'official': a metric has no score 'corect' .*there are: correct"):
+        evaluate(task, FakeModel(), tmp_path / "data", runs=tmp_path / "runs")
+
+
+def test_a_prompt_that_cannot_be_built_stops_the_run_and_names_the_sample(tmp_path: Path) -> None:
     write_toy(tmp_path / "data")
     task = toy_task(prompt=lambda sample: sample.options[int(sample.id[-1]) - 8])
     with pytest.raises(DatasetError, match=r"sample 'toy-0': does not fit the benchmark \(IndexError"):
