@@ -36,8 +36,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command line ``words`` (without the program's name) and return its exit code."""
     words = list(sys.argv[1:] if words is None else words)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 gets escapes for what it cannot show
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 gets a ? for what it cannot show
+            stream.reconfigure(errors="replace")
     try:
         return _dispatch(words)
     except BrokenPipeError:  # whoever read our output has stopped reading, as in `riddle ls tasks | head -1`

@@ -22,7 +22,11 @@ from harness.catalog import admit
 from harness.commands.outcome import INCOMPLETE, INTERRUPTED, USAGE, Outcome, Problem, encode
 from harness.commands.overrides import Prepared, quoted
 from harness.errors import ConfigError, HarnessError
+from harness.results import whole
 from harness.schema import read
+
+OUTCOME = "outcome.json"
+"""What a job of a multirun leaves in its folder: the document of `harness.commands.outcome`."""
 
 
 def compose_and_run(verb: str, prepared: Prepared, outcomes: list[Outcome]) -> None:
@@ -121,7 +125,8 @@ class _Job:
         self.outcomes.append(outcome)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             folder = Path(HydraConfig.get().runtime.output_dir)
-            (folder / "outcome.json").write_text(encode(outcome.document(self.verb)), encoding="utf-8")
+            with whole(folder / OUTCOME) as file:
+                file.write_text(encode(outcome.document(self.verb)), encoding="ascii")
         if outcome.exit == INTERRUPTED:  # ends a multirun too: who stops one job does not want the next
             raise KeyboardInterrupt
 
@@ -158,7 +163,7 @@ def _forget_settings(sweep: Path) -> None:
 def _gathered(sweep: Path, stopped: bool) -> Iterator[Outcome]:
     """Read the outcomes of a sweep's jobs in order; one that left none is a problem of its own, unless the user stopped it."""
     for folder in sorted((f for f in sweep.iterdir() if f.name.isdigit()), key=lambda f: int(f.name)):
-        file = folder / "outcome.json"
+        file = folder / OUTCOME
         if file.is_file():
             yield Outcome.of_document(json.loads(file.read_text(encoding="utf-8")))
         elif not stopped:

@@ -111,8 +111,10 @@ def _held(word: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """Write any text as a value for Hydra, in quotes; only quotes and the backslashes before them need escapes there."""
-    return "'" + re.sub(r"(\\*)('|$)", lambda match: match[1] * 2 + ("\\'" if match[2] else ""), value) + "'"
+    """Write any text as a value for Hydra, in quotes; only such quotes and the backslashes before them need escapes there."""
+    mark = "'" if '"' in value else '"'
+    escaped = re.sub(rf"(\\*)({mark}|$)", lambda match: match[1] * 2 + (f"\\{mark}" if match[2] else ""), value)
+    return f"{mark}{escaped}{mark}"
 
 
 def _flag_problems(flags: Sequence[str]) -> Iterator[str]:

@@ -51,6 +51,8 @@ def _metrics(result: Mapping[str, Any]) -> str:
 def _account(result: Mapping[str, Any]) -> str:
     replies = result["replies"]
     lines = [f"{replies['n']} replies read as {replies['layout']} (field {replies['field']}), joined by {replies['joined_by']}"]
+    if silent := result["missing"] - replies["missing"]["n"]:
+        lines.append(f"{silent} without a text, which count as missing")
     return "\n".join([*lines, *_left_over(replies)])
 
 

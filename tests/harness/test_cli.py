@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import pickle
@@ -322,6 +323,27 @@ def test_replies_made_elsewhere_are_scored_without_a_model(riddle, place):
     assert (row["model"], row["missing"], row["replies"]["missing"]["n"]) == ("my_model", 1, 1)
     code, out, _ = riddle("score", "task=pope", "data=drawn/pope", "predictions=my_model.jsonl")
     assert "1 missing: " in out and "mean_f1" in out
+
+
+def test_replies_without_a_text_are_told(riddle, place):
+    riddle("data", "mini", "benchmarks=[pope]", "n=6", "root=drawn")
+    lines = [line for file in (place / "drawn/pope").glob("coco_pope_*.json") for line in file.read_text().splitlines()]
+    replies = [{"question": one["text"], "image": one["image"], "answer": None if n < 2 else "yes"} for n, one in
+               enumerate(map(json.loads, lines))]  # fmt: skip
+    (place / "mine.jsonl").write_text("\n".join(map(json.dumps, replies)))
+    code, out, err = riddle("score", "task=pope", "data=drawn/pope", "predictions=mine.jsonl")
+    assert code == 0, err
+    assert "2 without a text, which count as missing" in out
+
+
+def test_a_full_disk_ends_a_multirun_with_a_problem(riddle, place, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("harness.commands.composed.whole", full)
+    code, out, err = riddle("eval", "-m", *theirs("task=pope,mme", "output=json"))
+    assert code == 1 and "Traceback" not in err
+    assert "No space left on device" in json.loads(out)["errors"][0]["message"]
 
 
 def test_replies_that_do_not_fit_are_refused_with_what_was_found(riddle, place):
