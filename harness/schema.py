@@ -47,16 +47,6 @@ def descriptions(shape: type[Any]) -> dict[str, str]:
     return found
 
 
-def value_of(text: str) -> Any:
-    """Read a setting typed on the command line as YAML would: a number, true or false, null, a list, or a string."""
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
 def _dataclass(shape: Any, values: Mapping[str, Any], prefix: str, problems: list[str]) -> Any:
     hints = typing.get_type_hints(shape)
     fields = {field.name: field for field in dataclasses.fields(shape)}

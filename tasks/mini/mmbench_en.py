@@ -35,22 +35,20 @@ from tasks.mini.wordings import EVAL_TEMPLATES
 
 FILE: Final = "mmbench_dev_20230712.tsv"
 COLUMNS: Final = (
-    *(
-        "index",
-        "question",
-        "hint",
-        "A",
-        "B",
-        "C",
-        "D",
-        "answer",
-        "category",
-        "image",
-        "source",
-        "l2-category",
-        "comment",
-        "split",
-    ),
+    "index",
+    "question",
+    "hint",
+    "A",
+    "B",
+    "C",
+    "D",
+    "answer",
+    "category",
+    "image",
+    "source",
+    "l2-category",
+    "comment",
+    "split",
 )
 ROTATION: Final = 1_000_000
 _L2: Final = {

@@ -200,22 +200,20 @@ def test_mmbench_rotates_options_and_points_to_pictures(root: Path) -> None:
     first = {index: row for index, row in rows.items() if index < 1_000_000}
     assert len(first) == N
     assert tuple(rows[0]) == (
-        *(
-            "index",
-            "question",
-            "hint",
-            "A",
-            "B",
-            "C",
-            "D",
-            "answer",
-            "category",
-            "image",
-            "source",
-            "l2-category",
-            "comment",
-            "split",
-        ),
+        "index",
+        "question",
+        "hint",
+        "A",
+        "B",
+        "C",
+        "D",
+        "answer",
+        "category",
+        "image",
+        "source",
+        "l2-category",
+        "comment",
+        "split",
     )
     for index, row in first.items():
         assert opens(base64.b64decode(row["image"], validate=True))
