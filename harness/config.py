@@ -65,15 +65,18 @@ class MiniConfig:
     Attributes:
         seed: decides every drawing
         n: questions a benchmark
+        each: questions for each part of a benchmark (sub-task, split, kind of question) instead of n for all of it
     """
 
     seed: int = 0
     n: int = 200
+    each: int | None = None
 
     def problems(self) -> Iterator[str]:
         """Yield what is out of range."""
-        if self.n < 1:
-            yield f"n={self.n}: must be at least 1"
+        for name, value in (("n", self.n), ("each", self.each)):
+            if value is not None and value < 1:
+                yield f"{name}={value}: must be at least 1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +129,7 @@ class EvalConfig(CommonConfig):
         task: benchmarks from `riddle ls tasks`: task=pope or task=[pope,mme]
         suite: a named list of benchmarks from `riddle ls suites`, instead of task
         data: mini (drawn when missing), official (paths.data/TASK), or a folder, a file or several files
-        mini: seed and number of questions of the drawn data: mini.seed=N mini.n=N
+        mini: seed and number of questions of the drawn data: mini.seed=N mini.n=N, or mini.each=N for each part
         runs: folder that finished and unfinished runs are kept in
         limit: ask only the first N samples
         dry: show prompts, media and the cost of the run without asking
@@ -255,7 +258,9 @@ class DataConfig(CommonConfig):
         benchmarks: which of them; all unless given
         root: folder to write to; paths.data/mini unless given
         seed: decides every drawing
-        n: questions a benchmark
+        n: questions a benchmark, dealt out over its parts
+        each: at least so many questions for each part instead of n for all: an MME sub-task, a kind of question of MMBench or
+            MathVista, a RefCOCO split, a Video-Bench set, a file of POPE, forms and tables of DocVQA
     """
 
     what: Literal["mini"]
@@ -263,11 +268,16 @@ class DataConfig(CommonConfig):
     root: Path | None = None
     seed: int = 0
     n: int = 200
+    each: int | None = None
+
+    @property
+    def mini(self) -> MiniConfig:
+        """What decides the drawing."""
+        return MiniConfig(seed=self.seed, n=self.n, each=self.each)
 
     def problems(self) -> Iterator[str]:
         """Yield what is out of range."""
-        if self.n < 1:
-            yield f"n={self.n}: must be at least 1"
+        yield from self.mini.problems()
 
 
 @dataclass(frozen=True, kw_only=True)

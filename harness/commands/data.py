@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.commands.outcome import Outcome
 from harness.commands.places import mini_root
 from harness.commands.rooms import MINI, function
-from harness.config import DataConfig, MiniConfig
+from harness.config import DataConfig
 
 CONFIG = DataConfig
 
 
 def run(config: DataConfig) -> Outcome:
     """Draw what is missing of the benchmarks asked for."""
-    root = config.root or mini_root(config.paths, MiniConfig(seed=config.seed, n=config.n))
+    root = config.root or mini_root(config.paths, config.mini)
     named = {"benchmarks": config.benchmarks} if config.benchmarks else {}
-    folders = function(MINI)(root, **named, seed=config.seed, n=config.n)
+    folders = function(MINI)(root, **named, **dataclasses.asdict(config.mini))
     return Outcome(tuple({"kind": "data", "benchmark": folder.name, "folder": str(folder)} for folder in folders))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ def place_of(task: Task, data: Sequence[str], paths: PathsConfig, mini: MiniConf
     """
     if tuple(data) == ("mini",):
         root = mini_root(paths, mini)
-        (folder,) = function(MINI)(root, [task.name], seed=mini.seed, n=mini.n)
+        (folder,) = function(MINI)(root, [task.name], **dataclasses.asdict(mini))
         return Place(name=root.name, where=(folder,))
     if not data:
         raise ConfigError("data: names nothing; say mini, official, or a folder or file")
@@ -49,7 +50,8 @@ def _mini_name(root: Path) -> str:
 def mini_root(paths: PathsConfig, mini: MiniConfig) -> Path:
     """Return the folder of the mini world; worlds of another seed or size than the default lie beside it, not over it."""
     plain = MiniConfig()
-    suffix = "" if mini == plain else f"-seed{mini.seed}-n{mini.n}"
+    size = f"n{mini.n}" if mini.each is None else f"each{mini.each}"
+    suffix = "" if mini == plain else f"-seed{mini.seed}-{size}"
     return paths.data / f"mini{suffix}"
 
 

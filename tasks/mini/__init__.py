@@ -7,7 +7,8 @@ holds every sentence that is used.
 
 from __future__ import annotations
 
+from tasks.mini.sizes import DEFAULT_N, Size
 from tasks.mini.wordings import EVAL_TEMPLATES
-from tasks.mini.writing import BENCHMARKS, DEFAULT_N, benchmark_of, write
+from tasks.mini.writing import BENCHMARKS, benchmark_of, write
 
-__all__ = ["BENCHMARKS", "DEFAULT_N", "EVAL_TEMPLATES", "benchmark_of", "write"]
+__all__ = ["BENCHMARKS", "DEFAULT_N", "EVAL_TEMPLATES", "Size", "benchmark_of", "write"]

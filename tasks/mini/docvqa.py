@@ -12,6 +12,7 @@ from PIL import Image
 
 from harness.world import Dice, Page, Table
 from tasks.mini.draws import encoded, worlds
+from tasks.mini.sizes import Size
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 _PER_DOCUMENT: Final = 2
@@ -42,20 +43,21 @@ def _table(table: Table, dice: Dice) -> _Document:
     return _Document(table.image, "table/list", asked)
 
 
-def _documents(seed: int) -> Iterator[_Document]:
+def _documents(seed: int, table_every: int) -> Iterator[_Document]:
     dice = Dice("docvqa", seed, "eval")
     pages, tables = worlds(Page, "page", "docvqa", seed), worlds(Table, "table", "docvqa", seed)
     while True:
-        for _ in range(_TABLE_EVERY - 1):
+        for _ in range(table_every - 1):
             yield _page(next(pages), dice)
         yield _table(next(tables), dice)
 
 
-def write(folder: Path, seed: int, n: int) -> None:
-    """Write ``n`` questions below ``folder``."""
+def write(folder: Path, seed: int, size: Size) -> None:
+    """Write the questions below ``folder``; forms and tables are the parts."""
+    n, table_every = (size.n, _TABLE_EVERY) if size.each is None else (sum(size.split((1, 1), per=2)) * 2, 2)
     (folder / "documents").mkdir()
     records: list[dict[str, Any]] = []
-    for number, document in enumerate(_documents(seed), start=1):
+    for number, document in enumerate(_documents(seed, table_every), start=1):
         if len(records) >= n:
             break
         name = f"mini{number:04d}_1.png"

@@ -127,19 +127,6 @@ def options(dice: Dice, answer: str, lures: Sequence[str], turn: int) -> Options
     return Options(tuple(texts), right)
 
 
-def shares(n: int, weights: Sequence[int]) -> list[int]:
-    """Split ``n`` in proportion to the weights, exactly and with the remainder to the first.
-
-    >>> shares(10, (1, 1, 1))
-    [4, 3, 3]
-    """
-    whole = sum(weights)
-    parts = [n * weight // whole for weight in weights]
-    for i in range(n - sum(parts)):
-        parts[i % len(parts)] += 1
-    return parts
-
-
 def interleave(lists: Sequence[Sequence[T]]) -> list[T]:
     """Deal the members of several lists out in turn, so that any first part of the result holds all kinds."""
     return [members[i] for i in range(max(map(len, lists), default=0)) for members in lists if i < len(members)]

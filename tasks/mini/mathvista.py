@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from harness.prompts import option_lines
 from harness.world import Chart, Dice, Digits, World
-from tasks.mini.draws import encoded, interleave, options, places, shares, worlds
+from tasks.mini.draws import encoded, interleave, options, places, worlds
+from tasks.mini.sizes import Size
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 FILE: Final = "data/testmini-00000-of-00001.parquet"
@@ -92,14 +93,14 @@ def _alternate(*values: str) -> Iterator[str]:
     return (values[i % len(values)] for i in count())
 
 
-def write(folder: Path, seed: int, n: int) -> None:
-    """Write ``n`` questions below ``folder``."""
+def write(folder: Path, seed: int, size: Size) -> None:
+    """Write the questions below ``folder``; numbers, sums, bars and choices are the parts."""
     import pyarrow
     from pyarrow import parquet
 
     streams = (_digits("number", seed), _digits("sum", seed), _bars(seed), _choices(seed))
-    sizes = shares(n, tuple(_WEIGHTS.values()))
-    items = interleave([[next(stream) for _ in range(size)] for stream, size in zip(streams, sizes, strict=True)])
+    sizes = size.split(tuple(_WEIGHTS.values()))
+    items = interleave([[next(stream) for _ in range(wanted)] for stream, wanted in zip(streams, sizes, strict=True)])
     text, number = pyarrow.string(), pyarrow.int64()
     words = pyarrow.list_(text)
     metadata = [(name, text) for name in ("category", "context", "grade")]

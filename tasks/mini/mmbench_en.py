@@ -27,10 +27,10 @@ from tasks.mini.draws import (
     options,
     places,
     relation,
-    shares,
     word_distance,
     worlds,
 )
+from tasks.mini.sizes import Size
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 FILE: Final = "mmbench_dev_20230712.tsv"
@@ -205,9 +205,9 @@ def _rotated(mixed: Options, k: int) -> tuple[list[str], str]:
     return [*shifted, *[""] * (4 - len(shifted))], "ABCD"[(mixed.right - k) % len(shifted)]
 
 
-def write(folder: Path, seed: int, n: int) -> None:
-    """Write ``n`` questions, each with all its rotations, below ``folder``."""
-    sizes = shares(n, (2, 1, 1, 2, 2, 2, 1))
+def write(folder: Path, seed: int, size: Size) -> None:
+    """Write the questions, each with all its rotations, below ``folder``; a kind of question is a part."""
+    sizes = size.split((2, 1, 1, 2, 2, 2, 1))
     streams = (
         _attribute(seed),
         _count(seed),
@@ -217,9 +217,9 @@ def write(folder: Path, seed: int, n: int) -> None:
         _comparison(seed),
         _value(seed),
     )
-    items = interleave([[next(stream) for _ in range(size)] for stream, size in zip(streams, sizes, strict=True)])
+    items = interleave([[next(stream) for _ in range(wanted)] for stream, wanted in zip(streams, sizes, strict=True)])
     dice = Dice("mmbench", seed, "eval")
-    decks = {size: places(dice, size) for size in (2, 3, 4)}
+    decks = {choices: places(dice, choices) for choices in (2, 3, 4)}
     asked_with = [options(dice, item.answer, item.lures, next(decks[1 + len(item.lures)])) for item in items]
     with (folder / FILE).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")

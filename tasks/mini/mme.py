@@ -14,7 +14,8 @@ from typing import Final
 from PIL import Image
 
 from harness.world import SHAPES, Dice, Digits, Scene, Sign, Thing, combinations
-from tasks.mini.draws import NUMBER_WORDS, asked, encoded, groups, name_of, relation, shares, with_article, word_distance, worlds
+from tasks.mini.draws import NUMBER_WORDS, asked, encoded, groups, name_of, relation, with_article, word_distance, worlds
+from tasks.mini.sizes import Size
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 Pair = tuple[Image.Image, str, str]
@@ -112,16 +113,16 @@ def _calculation(seed: int, n: int) -> Iterator[Pair]:
             yield world.image, _ask("numerical_calculation", number=right), _ask("numerical_calculation", number=wrong)
 
 
-def write(folder: Path, seed: int, n: int) -> None:
-    """Write about ``n`` questions (two a picture, at least one picture a sub-task) below ``folder``."""
-    sizes = [max(1, size) for size in shares(n // 2, (1,) * len(SUB_TASKS))]
+def write(folder: Path, seed: int, size: Size) -> None:
+    """Write the questions, two a picture and at least one picture a sub-task, below ``folder``; a sub-task is a part."""
+    sizes = [max(1, pictures) for pictures in size.split((1,) * len(SUB_TASKS), per=2)]
     streams = (
         *(_existence(seed), _count(seed), _position(seed), _color(seed)),
         *(_ocr(seed, sizes[4]), _calculation(seed, sizes[5])),
     )
-    for name, size, stream in zip(SUB_TASKS, sizes, streams, strict=True):
+    for name, pictures, stream in zip(SUB_TASKS, sizes, streams, strict=True):
         (folder / name).mkdir()
-        for number in range(1, size + 1):
+        for number in range(1, pictures + 1):
             image, yes, no = next(stream)
             (folder / name / f"{number:04d}.png").write_bytes(encoded(image))
             (folder / name / f"{number:04d}.txt").write_text(f"{yes}\tYes\n{no}\tNo\n", encoding="utf-8")

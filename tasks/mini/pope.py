@@ -15,6 +15,7 @@ from typing import Final
 
 from harness.world import Dice, Scene, combinations
 from tasks.mini.draws import asked, encoded, with_article, worlds
+from tasks.mini.sizes import Size
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 Combination = tuple[str, str]
@@ -62,9 +63,16 @@ def _questions(sampling: str, scenes: list[Scene], shown: list[list[Combination]
     return found
 
 
-def write(folder: Path, seed: int, n: int) -> None:
-    """Write about ``n`` questions in all, at least one picture, below ``folder``."""
-    scenes = _scenes(seed, max(1, round(n / (QUESTIONS_PER_PICTURE * len(SAMPLINGS)))))
+def _pictures(size: Size) -> int:
+    """Return how many pictures about so many questions take; all three files ask about the same ones."""
+    if size.each is not None:
+        return -(-size.each // QUESTIONS_PER_PICTURE)
+    return max(1, round(size.n / (QUESTIONS_PER_PICTURE * len(SAMPLINGS))))
+
+
+def write(folder: Path, seed: int, size: Size) -> None:
+    """Write the questions, six a picture in each file, below ``folder``; a file is a part."""
+    scenes = _scenes(seed, _pictures(size))
     dice = Dice("pope", seed, "eval")
     shown = [[(thing.shape, thing.colour) for thing in dice.sample(asked(scene), QUESTIONS_PER_PICTURE // 2)] for scene in scenes]
     names = [f"COCO_val2014_{number:012d}.jpg" for number in range(1, len(scenes) + 1)]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.world import Box, Dice, Scene, Thing
-from tasks.mini.draws import asked, encoded, name_of, relation, shares, with_article, worlds
+from tasks.mini.draws import asked, encoded, name_of, relation, with_article, worlds
+from tasks.mini.sizes import Size
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 SPLITS: Final = (
@@ -116,11 +117,11 @@ def _records(split: str, seed: int, n: int, folder: Path, first_picture: int) ->
     return records
 
 
-def write(folder: Path, seed: int, n: int) -> None:
-    """Write ``n`` expressions over all eight splits, at least one a split, below ``folder``."""
+def write(folder: Path, seed: int, size: Size) -> None:
+    """Write the expressions over all eight splits, at least one a split, below ``folder``; a split is a part."""
     (folder / PICTURES).mkdir(parents=True)
     first = 1
-    for split, size in zip(SPLITS, shares(n, (1,) * len(SPLITS)), strict=True):
-        records = _records(split, seed, max(1, size), folder, first)
+    for split, wanted in zip(SPLITS, size.split((1,) * len(SPLITS)), strict=True):
+        records = _records(split, seed, max(1, wanted), folder, first)
         first += len({record["image_path"] for record in records})
         (folder / f"{split}.json").write_text(json.dumps(records, indent=1), encoding="utf-8")

@@ -15,7 +15,8 @@ import numpy as np
 
 from harness.errors import ConfigError
 from harness.world import COLOURS, SHAPES, Clip, Dice, combinations
-from tasks.mini.draws import NUMBER_WORDS, Options, name_of, options, places, shares, worlds
+from tasks.mini.draws import NUMBER_WORDS, Options, name_of, options, places, worlds
+from tasks.mini.sizes import Size
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 ANSWERS: Final = "ANSWER.json"
@@ -142,10 +143,10 @@ def _write_set(folder: Path, one: _Set, seed: int, n: int) -> dict[str, dict[str
     return answers
 
 
-def write(folder: Path, seed: int, n: int) -> None:
-    """Write ``n`` questions over the thirteen sets, at least one a set, below ``folder``."""
+def write(folder: Path, seed: int, size: Size) -> None:
+    """Write the questions over the thirteen sets, at least one a set, below ``folder``; a set is a part."""
     (folder / "Eval_QA").mkdir()
     (folder / "Eval_video").mkdir()
-    sizes = shares(n, (1,) * len(SETS))
-    answers = {one.name: _write_set(folder, one, seed, max(1, size)) for one, size in zip(SETS, sizes, strict=True)}
+    sizes = size.split((1,) * len(SETS))
+    answers = {one.name: _write_set(folder, one, seed, max(1, wanted)) for one, wanted in zip(SETS, sizes, strict=True)}
     (folder / ANSWERS).write_text(json.dumps(answers, indent=1), encoding="utf-8")

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import ConfigError, DatasetError
+from tasks.mini.sizes import DEFAULT_N, Size
 
 BENCHMARKS: Final = ("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "videobench", "pope")
-"""Mini benchmarks, each a module of this package with a function ``write(folder, seed, n)``."""
+"""Mini benchmarks, each a module of this package with a function ``write(folder, seed, size)``."""
 
 MARKER: Final = "mini.json"
 VERSION: Final = 2
-"""Goes up whenever the same world, seed and n would be written otherwise."""
-
-DEFAULT_N: Final = 200
+"""Goes up whenever the same world, seed and size would be written otherwise."""
 
 
 def benchmark_of(task: str) -> str:
@@ -37,7 +36,9 @@ def benchmark_of(task: str) -> str:
     return family
 
 
-def write(root: Path, benchmarks: Sequence[str] = BENCHMARKS, *, seed: int = 0, n: int = DEFAULT_N) -> list[Path]:
+def write(
+    root: Path, benchmarks: Sequence[str] = BENCHMARKS, *, seed: int = 0, n: int = DEFAULT_N, each: int | None = None
+) -> list[Path]:
     """Write mini benchmarks to ``root/<benchmark>/`` and return these folders.
 
     Args:
@@ -45,22 +46,22 @@ def write(root: Path, benchmarks: Sequence[str] = BENCHMARKS, *, seed: int = 0, 
         benchmarks: names of `BENCHMARKS`, or of tasks that lie in one.
         seed: other seeds give other pictures and questions.
         n: questions a benchmark (rounded to whole pictures and splits).
+        each: at least so many questions for each part of a benchmark instead (an MME sub-task, a RefCOCO split, a file of POPE).
 
     Raises:
-        ConfigError: an unknown name, or ``n`` below 1.
+        ConfigError: an unknown name, or ``n`` or ``each`` below 1.
         DatasetError: a folder is there that is no mini benchmark; it is left as it is.
     """
-    if n < 1:
-        raise ConfigError(f"n={n} questions a benchmark: at least 1 is needed")
+    size = Size(n, each)
     names = dict.fromkeys(benchmark_of(name) for name in benchmarks)
     root.mkdir(parents=True, exist_ok=True)
-    return [_write_one(root, name, seed, n) for name in names]
+    return [_write_one(root, name, seed, size) for name in names]
 
 
-def _marker(name: str, seed: int, n: int) -> dict[str, Any]:
+def _marker(name: str, seed: int, size: Size) -> dict[str, Any]:
     from harness import world
 
-    return {"benchmark": name, "seed": seed, "n": n, "version": VERSION, "world": world.VERSION}
+    return {"benchmark": name, "seed": seed, **size.record(), "version": VERSION, "world": world.VERSION}
 
 
 def _found(folder: Path) -> dict[str, Any] | None:
@@ -76,14 +77,14 @@ def _found(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def _write_one(root: Path, name: str, seed: int, n: int) -> Path:
-    folder, marker = root / name, _marker(name, seed, n)
+def _write_one(root: Path, name: str, seed: int, size: Size) -> Path:
+    folder, marker = root / name, _marker(name, seed, size)
     if _found(folder) == marker:
         return folder
     with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}-") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         new.mkdir()
-        import_module(f"tasks.mini.{name}").write(new, seed, n)
+        import_module(f"tasks.mini.{name}").write(new, seed, size)
         (new / MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
         found = _found(folder)
         if found == marker:  # another process was faster

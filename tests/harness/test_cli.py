@@ -366,6 +366,17 @@ def test_data_are_drawn_where_they_are_asked_for(riddle, place):
     assert (place / "drawn" / "pope" / "mini.json").is_file()
 
 
+def test_each_part_of_drawn_data_gets_the_questions_asked_for(riddle, place):
+    assert "an MME sub-task" in riddle("data", "--help")[1]
+    code, out, _ = riddle("data", "mini", "benchmarks=[mme]", "each=4")
+    assert code == 0 and out.strip() == "data/mini-seed0-each4/mme"
+    assert {len(list(folder.glob("*.png"))) for folder in (place / out.strip()).iterdir() if folder.is_dir()} == {2}
+    code, out, _ = riddle("eval", "model=constant", "task=mme", "mini.each=4", "output=json")
+    (run,) = json.loads(out)["results"]
+    assert code == 0 and (run["data"], run["n"]) == ("mini-seed0-each4", 24)
+    assert "each=0: must be at least 1" in riddle("data", "mini", "each=0")[2]
+
+
 def test_a_bench_that_is_none_gets_the_nearest(riddle):
     code, _, err = riddle("bench", "startpu")
     assert code == 2 and "bench=startpu: must be one of startup, engine, generate, scoring (did you mean 'startup'?)" in err

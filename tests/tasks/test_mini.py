@@ -26,9 +26,10 @@ from harness.types import Image as ImagePart
 from harness.types import Scored, Video
 from harness.world import COLOURS, SHAPES, Box, Dice, combinations, split_of
 from tasks.mini import BENCHMARKS, EVAL_TEMPLATES, benchmark_of, write
-from tasks.mini.draws import groups, options, relation, shares, word_distance
+from tasks.mini.draws import groups, options, relation, word_distance
 from tasks.mini.mme import SUB_TASKS
 from tasks.mini.refcoco import SPLITS
+from tasks.mini.sizes import Size, shares
 from tasks.mini.videobench import SETS
 
 N = 110
@@ -156,10 +157,10 @@ def test_what_another_process_wrote_meanwhile_is_kept(tmp_path: Path, monkeypatc
 
     original = module.write
 
-    def slow(folder: Path, seed: int, n: int) -> None:
+    def slow(folder: Path, seed: int, size: Size) -> None:
         monkeypatch.setattr(module, "write", original)
-        write(tmp_path, ["pope"], seed=seed, n=n)
-        original(folder, seed, n)
+        write(tmp_path, ["pope"], seed=seed, n=size.n)
+        original(folder, seed, size)
 
     monkeypatch.setattr(module, "write", slow)
     (folder,) = write(tmp_path, ["pope"], n=18)
@@ -181,6 +182,43 @@ def test_few_questions_still_make_whole_benchmarks(tmp_path: Path, n: int) -> No
     write(tmp_path, n=n)
     assert all(rows for rows in mme(tmp_path).values()) and all(videobench(tmp_path).values())
     assert all(refcoco(tmp_path, split) for split in SPLITS) and len(mathvista(tmp_path)) == n
+
+
+@pytest.mark.parametrize("each", [4, 5])
+def test_each_gives_every_part_so_many_questions(tmp_path: Path, each: int) -> None:
+    write(tmp_path, each=each)
+    parts = {
+        "mme": Counter({name: len(rows) for name, rows in mme(tmp_path).items()}),
+        "pope": Counter({sampling: len(pope(tmp_path, sampling)) for sampling in ("random", "popular", "adversarial")}),
+        "mmbench_en": Counter(row["category"] for row in mmbench(tmp_path) if int(row["index"]) < 1_000_000),
+        "mathvista": Counter(_kind(row["question"]) for row in mathvista(tmp_path)),
+        "refcoco": Counter({split: len(refcoco(tmp_path, split)) for split in SPLITS}),
+        "docvqa": Counter(row["question_types"][0] for row in docvqa(tmp_path)["data"]),
+        "videobench": Counter({name: len(rows) for name, rows in videobench(tmp_path).items()}),
+    }
+    assert {name: len(counted) for name, counted in parts.items()} == {
+        **{"mme": 6, "pope": 3, "mmbench_en": 6, "mathvista": 4, "refcoco": 8, "docvqa": 2, "videobench": 13}
+    }
+    for name, counted in parts.items():
+        assert min(counted.values()) >= each, (name, counted)
+        assert max(counted.values()) <= 2 * each + 2, (name, counted)
+
+
+def _kind(question: str) -> str:
+    return next(word for word in ("number is", "sum", "of the bars", "value of") if word in question)
+
+
+def test_each_is_its_own_world_with_its_own_marker(tmp_path: Path) -> None:
+    (folder,) = write(tmp_path, ["pope"], each=6)
+    marker = json.loads((folder / "mini.json").read_text())
+    assert marker["each"] == 6 and "n" not in marker
+    first = folder.stat().st_ino
+    write(tmp_path, ["pope"], each=6)
+    assert folder.stat().st_ino == first
+    write(tmp_path, ["pope"], n=18)
+    assert folder.stat().st_ino != first
+    with pytest.raises(ConfigError, match="each=0"):
+        write(tmp_path, ["pope"], each=0)
 
 
 # --- official layouts ----------------------------------------------------------------------------------------------------
