@@ -7,7 +7,7 @@ from picture to picture, and `encode` returns a list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -18,18 +18,21 @@ from models.sphinx_x.llm import build_language_model, set_active_experts
 from models.sphinx_x.projector import Projector
 from models.sphinx_x.tiling import Views
 from models.sphinx_x.variants import Variant
-from models.sphinx_x.vision import MixtureOfVisualExperts
+from models.sphinx_x.vision import EncoderBuilder, MixtureOfVisualExperts
 
 
 class SphinxX(nn.Module):
     """The whole model of one variant, with random weights until a checkpoint is loaded."""
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, variant: Variant, build_encoder: EncoderBuilder | None = None) -> None:
+        """Build it; ``build_encoder`` may give other modules in the encoders' places."""
         super().__init__()
         self.variant = variant
         width = variant.backbone.width
-        self.vision = MixtureOfVisualExperts(variant)
+        self.vision = MixtureOfVisualExperts(variant, build_encoder)
         self.projector = Projector(variant.channels, width)
+        if variant.qformer:
+            self.qformer_projector = Projector(variant.qformer.query_width, width)
         self.start_img = nn.Parameter(torch.rand(1, 1, width))
         self.end_img = nn.Parameter(torch.rand(1, 1, width))
         if variant.skip_token != "none":
@@ -41,9 +44,9 @@ class SphinxX(nn.Module):
         set_active_experts(self.language_model, count)
         self.variant = self.variant.with_options(active_experts=count)
 
-    def features(self, pixels: dict[int, Tensor]) -> Tensor:
-        """Encode and project views of one kind: size -> [n, 3, size, size] becomes [n, tokens, width]."""
-        return cast(Tensor, self.projector(self.vision(pixels)))
+    def features(self, pixels: Mapping[int, Tensor]) -> Tensor:
+        """Encode and project whole views: their side in pixels -> [n, 3, side, side] becomes [n, tokens, width]."""
+        return self._project(self.vision(pixels), self._queries(pixels))
 
     def encode(self, pictures: Sequence[Views]) -> list[Tensor]:
         """Visual prompt of each picture, [positions, width]: per view start, tokens, end, or the skip token for an empty one.
@@ -53,32 +56,38 @@ class SphinxX(nn.Module):
         if not pictures:
             return []
         pixels = {size: torch.cat([views.pixels[size] for views in pictures]) for size in pictures[0].pixels}
-        channels = self.vision(pixels)
-        blocks: list[Tensor] = []
-        offset = 0
-        for views in pictures:
-            count = len(views.empty) - sum(views.empty)
-            blocks.append(self._assemble(channels[offset : offset + count], views.empty))
-            offset += count
-        return blocks
+        encoded = iter(zip(self.vision(pixels), self._queries(pixels), strict=True))
+        return [self._assemble(encoded, views.empty) for views in pictures]
 
-    def _assemble(self, channels: Tensor, empty: Sequence[bool]) -> Tensor:
+    def _queries(self, pixels: Mapping[int, Tensor]) -> Tensor:
+        """What the Q-Former says of each view, [n, queries, channels]; no queries without one."""
+        if self.variant.qformer:
+            return self.vision.queries(pixels)
+        views = next(iter(pixels.values()))
+        return views.new_empty(len(views), 0, 0)
+
+    def _project(self, channels: Tensor, queries: Tensor) -> Tensor:
+        """[..., tokens, channels] and [..., queries, channels] -> [..., queries + tokens, width]."""
+        tokens = cast(Tensor, self.projector(channels))
+        return torch.cat([self.qformer_projector(queries), tokens], dim=-2) if self.variant.qformer else tokens
+
+    def _assemble(self, encoded: Iterator[tuple[Tensor, Tensor]], empty: Sequence[bool]) -> Tensor:
+        """One picture's visual prompt; takes as many encoded views as are not empty."""
         start, end = self.start_img[0], self.end_img[0]
         parts: list[Tensor] = []
-        encoded = iter(channels)
         for index, flag in enumerate(empty):
             if flag:
                 skip = self.skip_token[0]
                 parts += [skip] if self.variant.skip_token == "bare" else [start, skip, end]
                 continue
-            tokens = next(encoded)
+            channels, queries = next(encoded)
             if index and self.variant.local_pool > 1:
-                tokens = self._pool(tokens)
-            parts += [start, self.projector(tokens), end]
+                channels = self._pool(channels)
+            parts += [start, self._project(channels, queries), end]
         return torch.cat(parts)
 
     def _pool(self, tokens: Tensor) -> Tensor:
-        """Halve the token grid of a tile before projection; the class token stays."""
+        """Shrink the token grid of a tile before projection; the class token stays. Halving is the published bilinear resize."""
         lead = tokens[: int(self.variant.class_token)]
         side, channels = self.variant.side, tokens.shape[-1]
         grid = tokens[len(lead) :].T.reshape(1, channels, side, side)

@@ -28,7 +28,7 @@ class Views:
 
     Attributes:
         empty: one flag a view, global first, then tiles row-major; true where the view is all padding.
-        pixels: input size -> normalised views [encoded views, 3, size, size], without the empty ones, in the same order.
+        pixels: side in pixels -> normalised views [encoded views, 3, size, size], without the empty ones, in the same order.
     """
 
     empty: tuple[bool, ...]
@@ -101,10 +101,10 @@ def normalise(pixels: Tensor, variant: Variant) -> Tensor:
 
 
 def cut(squares: Tensor, variant: Variant, *, tiles: bool = True) -> dict[int, Tensor]:
-    """Views of padded squares [n, 3, size, size] for every input size: size -> [n, views, 3, size, size]."""
+    """Views of padded squares [n, 3, size, size] for every side that an encoder is given: size -> [n, views, 3, size, size]."""
     return {
         size: _cut_one(squares, size, variant.grid if tiles else 0, variant)
-        for size in sorted({encoder.input_size for encoder in variant.encoders})
+        for size in sorted({encoder.cut_size for encoder in variant.visual_experts})
     }
 
 

@@ -1,213 +1,23 @@
-"""Every member of the SPHINX-X family as a value: the axes of variation are fields, never copied files.
+"""Every member of the SPHINX-X family as a value, composed of the axes in ``axes``: never a copied file.
 
-Not here: code that builds anything from these values (``vision``, ``llm``, ``model``), and no numbers of a training run. One
-choice a reader may question: resolution is a field of each encoder as well as of the picture, because the published two-encoder
-models feed 512 px views to ConvNeXt and 224 px views to DINOv2 cut from the same 1024 px picture.
+Four kinds. The paper's models (`PAPER`) have two encoders, corner padding and skip tokens; what the paper leaves open (how many
+skip tokens, where the padding lies, how ConvNeXt sees a 224 px view) is chosen here and said in the docstrings. The published
+layouts (`PUBLISHED`) are what the authors' code and checkpoints are: older encoders beside the two, centred padding, every view
+encoded. ``nano`` and ``micro`` are trained here or used in tests. The scaling family (`SCALING`) is for studies of size.
+Not here: code that builds anything from these values (``vision``, ``llm``, ``model``), their counts (``anatomy``), and no
+numbers of a training run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 from harness.errors import ConfigError
+from models.sphinx_x.axes import Backbone, Variant
+from models.sphinx_x.encoders import ClipEncoder, ConvNextEncoder, Dinov2Encoder, QFormerEncoder
 
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvNextEncoder:
-    """A ConvNeXt trunk: the map of its last stage, layer-normalised at each pixel.
-
-    ``input_size`` / (``stem`` * 2 ** (stages - 1)) is the token grid's side.
-    """
-
-    kind: Literal["convnext"] = "convnext"
-    name: str = "convnext"
-    input_size: int
-    stem: int
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    layer_scale: float = 1e-6
-    norm_eps: float = 1e-6
-
-    @property
-    def channels(self) -> int:
-        """Channels of one token."""
-        return self.widths[-1]
-
-    @property
-    def side(self) -> int:
-        """Tokens along one side of a view."""
-        return int(self.input_size // (self.stem * 2 ** (len(self.widths) - 1)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dinov2Encoder:
-    """A DINOv2 vision transformer: patch tokens after the final LayerNorm (and the class token where the variant asks)."""
-
-    kind: Literal["dinov2"] = "dinov2"
-    name: str = "dinov2"
-    input_size: int
-    patch: int
-    width: int
-    layers: int
-    heads: int
-    mlp_ratio: int = 4
-    swiglu: bool = False
-    layer_scale: float = 1.0
-    norm_eps: float = 1e-6
-    trained_size: int | None = None
-    """Side in pixels that the position grid was trained at, where it differs from ``input_size`` (518 for the published ones)."""
-    mean: tuple[float, float, float] = CLIP_MEAN
-    std: tuple[float, float, float] = CLIP_STD
-    """Statistics this encoder expects; views arrive normalised with the variant's own and are renormalised if these differ."""
-
-    @property
-    def channels(self) -> int:
-        """Channels of one token."""
-        return self.width
-
-    @property
-    def side(self) -> int:
-        """Tokens along one side of a view."""
-        return self.input_size // self.patch
-
-
-Encoder = ConvNextEncoder | Dinov2Encoder
-
-
-@dataclass(frozen=True, kw_only=True)
-class Backbone:
-    """The language model. ``experts`` is 0 for a dense (Llama) and above 0 for a sparse (Mixtral) one."""
-
-    kind: Literal["llama", "mixtral"] = "llama"
-    vocab: int
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int
-    ffn: int
-    norm_eps: float = 1e-5
-    rope_theta: float = 10000.0
-    rope_scaling: float | None = None
-    """Factor that positions are MULTIPLIED with, as the authors' code has it; transformers' linear factor is its inverse."""
-    max_positions: int = 4096
-    experts: int = 0
-    active_experts: int = 0
-    load_balance: float = 0.0
-    """Weight of the router's load-balancing loss in training."""
-    init_std: float = 0.02
-    """Standard deviation of random weights; narrow models learn sooner from larger ones."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variant:
-    """One model of the family.
-
-    Attributes:
-        image_size: side in pixels of the padded square that views are cut from.
-        grid: tiles along one side; 0 means the global view alone.
-        padding: where the picture lies in its square. Only ``corner`` (top left) can leave whole tiles of a 2x2 grid empty.
-        fill: padding colour: the CLIP mean in RGB, truncated to integers as published, or zero after normalisation (paper).
-        resize: ``antialias`` for models trained here, ``float16`` for the published code's resize without antialias.
-        skip_token: ``none`` encodes every view, ``bare`` puts one learned token in the place of an empty tile's whole block,
-            ``bracketed`` puts it between start and end of image.
-        class_token: whether a class token (for ConvNeXt the mean of its map) leads the tokens of a view.
-        local_pool: factor by which the token grid of tiles is halved per side before projection (published: 2 in one layout).
-        several_images: a prompt with several pictures or frames shows each by its global view only, or by all its views.
-        max_pictures: of more pictures or frames in one prompt, so many evenly spaced ones are shown; 0 shows all.
-    """
-
-    name: str
-    encoders: tuple[Encoder, ...]
-    backbone: Backbone
-    image_size: int
-    grid: int = 2
-    padding: Literal["centre", "corner"] = "centre"
-    fill: Literal["mean", "zero"] = "mean"
-    resize: Literal["antialias", "float16"] = "antialias"
-    mean: tuple[float, float, float] = CLIP_MEAN
-    std: tuple[float, float, float] = CLIP_STD
-    skip_token: Literal["none", "bare", "bracketed"] = "none"
-    class_token: bool = True
-    local_pool: int = 1
-    several_images: Literal["global", "all"] = "global"
-    max_pictures: int = 0
-
-    def __post_init__(self) -> None:
-        sides = {encoder.name: encoder.side for encoder in self.encoders}
-        if len(set(sides.values())) != 1:
-            raise ConfigError(f"variant {self.name}: encoders must agree on the token grid, got {sides}")
-        if (self.backbone.kind == "mixtral") != (self.backbone.experts > 0):
-            raise ConfigError(f"variant {self.name}: experts={self.backbone.experts} does not fit backbone {self.backbone.kind}")
-        if self.backbone.active_experts > self.backbone.experts:
-            raise ConfigError(
-                f"variant {self.name}: {self.backbone.active_experts} active experts, but there are {self.backbone.experts}"
-            )
-        if self.side % self.local_pool:
-            raise ConfigError(f"variant {self.name}: local_pool={self.local_pool} does not divide {self.side} tokens a side")
-
-    @property
-    def side(self) -> int:
-        """Tokens along one side of a view."""
-        return self.encoders[0].side
-
-    @property
-    def channels(self) -> int:
-        """Channels of a visual token before projection: the encoders' concatenation."""
-        return sum(encoder.channels for encoder in self.encoders)
-
-    @property
-    def views(self) -> int:
-        """Views of one picture: the global one and the tiles."""
-        return 1 + self.grid**2
-
-    def view_tokens(self, view: int) -> int:
-        """Positions that view ``view`` (0 is the global one) takes in the prompt, start and end of image included."""
-        side = self.side if view == 0 else self.side // self.local_pool
-        return side**2 + int(self.class_token) + 2
-
-    @property
-    def skip_tokens(self) -> int:
-        """Positions that an empty tile takes."""
-        return {"bare": 1, "bracketed": 3, "none": self.view_tokens(1)}[self.skip_token]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, as stored in ``config.json``."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(values: Mapping[str, Any]) -> Variant:
-        """Rebuild from `to_json`. Raises `ConfigError` naming fields that are unknown or missing."""
-        kinds = {"convnext": ConvNextEncoder, "dinov2": Dinov2Encoder}
-        encoders = []
-        for encoder in values.get("encoders", ()):
-            kind = encoder.get("kind")
-            if kind not in kinds:
-                raise ConfigError(f"encoder kind {kind!r} is unknown; known are {', '.join(kinds)}")
-            encoders.append(_build(kinds[kind], encoder))
-        backbone = _build(Backbone, values.get("backbone", {}))
-        variant: Variant = _build(Variant, {**values, "encoders": tuple(encoders), "backbone": backbone})
-        return variant
-
-    def with_options(self, *, active_experts: int | None = None) -> Variant:
-        """The same weights with options of inference changed."""
-        if active_experts is None:
-            return self
-        return replace(self, backbone=replace(self.backbone, active_experts=active_experts))
-
-
-def _build(kind: Any, values: Mapping[str, Any]) -> Any:
-    names = {entry.name for entry in fields(kind)}
-    if unknown := sorted(set(values) - names):
-        raise ConfigError(f"{kind.__name__}: unknown field(s) {', '.join(unknown)}; known are {', '.join(sorted(names))}")
-    try:
-        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-    except TypeError as error:
-        raise ConfigError(f"{kind.__name__}: {error}") from error
+__all__ = ["PAPER", "PUBLISHED", "SCALING", "VARIANTS", "Backbone", "Variant", "find_variant"]
 
 
 def _small(
@@ -258,29 +68,154 @@ MICRO_MOE = replace(
 )
 """For tests of the sparse backbone."""
 
+TINYLLAMA_1B = Backbone(vocab=32000, width=2048, layers=22, heads=32, kv_heads=4, ffn=5632)
+INTERNLM2_7B = Backbone(vocab=92544, width=4096, layers=32, heads=32, kv_heads=8, ffn=14336, rope_theta=1e6, max_positions=32768)
+"""A Llama in shape once its joint query-key-value weights are unpacked."""
+LLAMA2_13B = Backbone(vocab=32000, width=5120, layers=40, heads=40, kv_heads=40, ffn=13824)
+MIXTRAL_8X7B = Backbone(
+    kind="mixtral",
+    vocab=32000,
+    width=4096,
+    layers=32,
+    heads=32,
+    kv_heads=8,
+    ffn=14336,
+    rope_theta=1e6,
+    max_positions=32768,
+    experts=8,
+    active_experts=2,
+    load_balance=0.01,
+)
+
+CONVNEXT_XXL = ConvNextEncoder(input_size=512, stem=4, widths=(384, 768, 1536, 3072), depths=(3, 4, 30, 3), norm_eps=1e-5)
+CONVNEXT_XXL_SMALL_VIEWS = replace(CONVNEXT_XXL, input_size=256, view_size=224, repeat=2)
+"""ConvNeXt beside encoders that see 224 px: its 8 x 8 map is brought to their 16 x 16 cells."""
+DINOV2_G = Dinov2Encoder(
+    input_size=224,
+    patch=14,
+    width=1536,
+    layers=40,
+    heads=24,
+    swiglu=True,
+    trained_size=518,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+CLIP_L = ClipEncoder(input_size=224, patch=14, width=1024, layers=24, heads=16)
+BLIP2_QFORMER = QFormerEncoder(
+    input_size=224,
+    patch=14,
+    width=1408,
+    layers=39,
+    heads=16,
+    mlp=6144,
+    queries=32,
+    query_width=768,
+    query_layers=12,
+    query_heads=12,
+    query_mlp=3072,
+)
+
+SPHINX_TINY = Variant(
+    name="sphinx_tiny",
+    encoders=(CONVNEXT_XXL_SMALL_VIEWS, DINOV2_G),
+    backbone=TINYLLAMA_1B,
+    image_size=448,
+    padding="corner",
+    fill="zero",
+    skip_token="bare",
+)
+"""The paper's default: 448 px, four tiles of 224 px and the global view, one skip token for an empty tile (as its figure draws).
+
+The paper says zero padding, which can empty a quarter only if the picture lies at an edge: here the top left corner. How
+ConvNeXt sees a 224 px view is not in the paper; it is as in the published layouts of 448 px.
+"""
+SPHINX_INTERN2 = replace(SPHINX_TINY, name="sphinx_intern2", backbone=INTERNLM2_7B)
+SPHINX_PLUS = replace(SPHINX_TINY, name="sphinx_plus", backbone=LLAMA2_13B)
+SPHINX_PLUS_2K = replace(SPHINX_PLUS, name="sphinx_plus_2k", image_size=672, grid=3)
+SPHINX_MOE = replace(SPHINX_TINY, name="sphinx_moe", backbone=MIXTRAL_8X7B)
+"""The paper states no load-balancing weight; it is that of the published layout with tiles."""
+
 SPHINX_TINY_1K = Variant(
     name="sphinx_tiny_1k",
-    encoders=(
-        ConvNextEncoder(input_size=512, stem=4, widths=(384, 768, 1536, 3072), depths=(3, 4, 30, 3), norm_eps=1e-5),
-        Dinov2Encoder(
-            input_size=224,
-            patch=14,
-            width=1536,
-            layers=40,
-            heads=24,
-            swiglu=True,
-            trained_size=518,
-            mean=(0.485, 0.456, 0.406),
-            std=(0.229, 0.224, 0.225),
-        ),
-    ),
-    backbone=Backbone(vocab=32000, width=2048, layers=22, heads=32, kv_heads=4, ffn=5632),
+    encoders=(CONVNEXT_XXL, DINOV2_G),
+    backbone=TINYLLAMA_1B,
     image_size=1024,
     resize="float16",
 )
 """The published two-encoder layout on TinyLlama-1.1B: every tile encoded, centred padding in the mean colour."""
+SPHINX_TINY_1VIEW = replace(
+    SPHINX_TINY_1K,
+    name="sphinx_tiny_1view",
+    encoders=(replace(CONVNEXT_XXL, view_size=512), DINOV2_G),
+    image_size=512,
+    grid=0,
+)
+"""Published as SPHINX-Tiny: the whole picture at 512 px, without tiles."""
 
-VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in (NANO, NANO_MOE, MICRO, MICRO_MOE, SPHINX_TINY_1K)}
+SPHINX_1K = Variant(
+    name="sphinx_1k",
+    encoders=(CLIP_L, CONVNEXT_XXL_SMALL_VIEWS, DINOV2_G),
+    qformer=BLIP2_QFORMER,
+    backbone=LLAMA2_13B,
+    image_size=448,
+    resize="float16",
+)
+"""Published as SPHINX-1k and SPHINX-v2-1k: four encoders, 448 px."""
+SPHINX = replace(SPHINX_1K, name="sphinx", image_size=224, grid=0)
+SPHINX_1K_POOLED = replace(SPHINX_1K, name="sphinx_1k_pooled", local_pool=2)
+"""In the authors' code (``llama_ens5p2``), of no listed checkpoint: the token grid of tiles is halved."""
+SPHINX_2K = replace(SPHINX_1K, name="sphinx_2k", image_size=672, grid=3)
+"""In the authors' code (``llama_ens10``), of no listed checkpoint: nine tiles."""
+SPHINX_MOE_1K = replace(
+    SPHINX_1K,
+    name="sphinx_moe_1k",
+    encoders=(CLIP_L, CONVNEXT_XXL, DINOV2_G),
+    backbone=MIXTRAL_8X7B,
+    image_size=1024,
+)
+"""Published as SPHINX-MoE-1k: four encoders, against the paper's two."""
+SPHINX_MOE_1VIEW = replace(
+    SPHINX_MOE_1K,
+    name="sphinx_moe_1view",
+    encoders=(CLIP_L, replace(CONVNEXT_XXL, view_size=512), DINOV2_G),
+    backbone=replace(MIXTRAL_8X7B, load_balance=0.1),
+    image_size=512,
+    grid=0,
+)
+"""Published as SPHINX-MoE."""
+
+PAPER = (SPHINX_TINY, SPHINX_INTERN2, SPHINX_PLUS, SPHINX_PLUS_2K, SPHINX_MOE)
+PUBLISHED = (
+    SPHINX,
+    SPHINX_1K,
+    SPHINX_1K_POOLED,
+    SPHINX_2K,
+    SPHINX_TINY_1VIEW,
+    SPHINX_TINY_1K,
+    SPHINX_MOE_1VIEW,
+    SPHINX_MOE_1K,
+)
+
+
+def _scaled(name: str, widths: tuple[int, int, int], vit: tuple[int, int, int], width: int, layers: int, heads: int) -> Variant:
+    """``nano`` at another size: the same pictures, tokens and vocabulary, so that only the size differs."""
+    backbone = replace(_NANO, width=width, layers=layers, heads=heads, kv_heads=heads, ffn=round(2.8 * width / 16) * 16)
+    return _small(name, size=48, widths=widths, depths=(1, 2, 2), vit=vit, backbone=backbone)
+
+
+SCALING = (
+    _scaled("scale_100k", (8, 12, 24), (16, 2, 1), 24, 2, 2),
+    _scaled("scale_250k", (12, 24, 40), (32, 2, 2), 48, 2, 3),
+    _scaled("scale_500k", (16, 32, 64), (48, 3, 3), 64, 4, 4),
+    _scaled("scale_1m", (24, 48, 96), (64, 3, 4), 96, 4, 6),
+    _scaled("scale_2m", (32, 64, 128), (96, 3, 3), 128, 5, 4),
+)
+"""About 0.1 to 2 million parameters on the pictures and vocabulary of ``nano``."""
+
+VARIANTS: Mapping[str, Variant] = {
+    variant.name: variant for variant in (NANO, NANO_MOE, MICRO, MICRO_MOE, *SCALING, *PAPER, *PUBLISHED)
+}
 """All variants by name."""
 
 
