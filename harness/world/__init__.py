@@ -15,14 +15,14 @@ from harness.world.dice import Dice, split_of
 from harness.world.facts import Bar, Box, Chart, Clip, Digits, Direction, Field, Glyph, Page, Scene, Sign, Table, Thing, World
 from harness.world.font import ALPHABET
 from harness.world.handwriting import draw_digits
-from harness.world.labels import CLASSES, DenseLabels, dense_labels
+from harness.world.labels import CLASSES, KEYS, DenseLabels, dense_labels
 from harness.world.palette import COLOURS, SHAPES, Split, combinations, is_held_out
 from harness.world.printed import draw_chart, draw_page, draw_sign, draw_table
 from harness.world.scenes import draw_clip, draw_scene
 from harness.world.words import NAMES
 
 __all__ = [
-    "ALPHABET", "CLASSES", "COLOURS", "KINDS", "NAMES", "SHAPES", "VERSION", "Bar", "Box", "Chart", "Clip", "DenseLabels",
+    "ALPHABET", "CLASSES", "COLOURS", "KEYS", "KINDS", "NAMES", "SHAPES", "VERSION", "Bar", "Box", "Chart", "Clip", "DenseLabels",
     "Dice", "Digits", "Direction", "Field", "Glyph", "Page", "Scene", "Sign", "Split", "Table", "Thing", "World",
     "combinations", "dense_labels", "draw", "is_held_out", "split_of",
 ]  # fmt: skip

@@ -72,44 +72,25 @@ def blend(early: Mixture, late: Mixture, share: float) -> Mixture:
     return Mixture(kinds=kinds, families={n: (1 - share) * early.weight(n) + share * late.weight(n) for n in names})
 
 
-_KINDS = {"scene": 0.35, "page": 0.25, "chart": 0.14, "digits": 0.11, "sign": 0.05, "table": 0.04, "clip": 0.06}
+_KINDS = {"scene": 0.44, "page": 0.19, "chart": 0.13, "digits": 0.10, "sign": 0.05, "table": 0.03, "clip": 0.06}
 _NAMES = sorted({name for families in FAMILIES.values() for name in families})
-EARLY = Mixture(kinds=_KINDS, families={name: 3.0 if name in LONG else 0.1 if is_closed(name) else 1.0 for name in _NAMES})
-_RARER = (
-    *("size_yes_no", "shape_yes_no", "letter_at", "bar_yes_no", "field_yes_no", "motion_yes_no", "bars", "title", "field_names"),
-    *("read_page", "line", "read_chart", "read_table", "what_at", "letter_form", "list", "size_of"),
-)
+EARLY = Mixture(kinds=_KINDS, families={name: 3.0 if name in LONG else 0.2 if is_closed(name) else 1.0 for name in _NAMES})
 _LATE = {
-    **dict.fromkeys(_NAMES, 1.0),
-    **dict.fromkeys(_RARER, 0.4),
-    "grounding": 4.0,
-    "exists": 5.0,
-    "where": 2.0,
-    "relation": 2.0,
-    "relation_yes_no": 4.0,
-    "choice_place": 2.0,
-    "count_yes_no": 2.0,
-    "side_yes_no": 1.5,
-    "field": 8.0,
-    "field_of": 3.0,
-    "letter_where": 5.0,
-    "letter_after": 5.0,
-    "field_line": 3.0,
-    "line_number": 2.0,
-    "read_word": 1.5,
-    "word_yes_no": 3.0,
-    "choice_word": 1.5,
-    "bar": 5.0,
-    "bar_line": 3.0,
-    "bar_colour": 3.0,
-    "extreme": 3.0,
-    "row_line": 2.0,
-    "cell": 4.0,
-    "digits": 4.0,
-    "digits_yes_no": 2.0,
-    "addends": 2.0,
-    "motion": 1.5,
-    "choice_motion": 2.0,
+    # scenes
+    **{"caption": 4, "list": 3, "what_at": 1, "where": 5, "grounding": 14, "colour_of": 3, "shape_of": 3, "size_of": 1},
+    **{"count_all": 2, "count_some": 3, "relation": 6, "exists": 15, "colour_yes_no": 3, "shape_yes_no": 1, "size_yes_no": 0.5},
+    **{"count_yes_no": 12, "side_yes_no": 3, "relation_yes_no": 13},
+    **{"choice_colour": 3, "choice_shape": 3, "choice_place": 6, "choice_which": 2, "letter_form": 1},
+    # counts of scenes and clips, clips
+    **{"choice_count": 4, "motion": 2, "moving": 1, "motion_yes_no": 1, "choice_motion": 4, "choice_moving": 2},
+    **{"moving_attribute": 2, "clip_count": 1},
+    # what is read
+    **{"letter_where": 1, "letter_after": 1, "read_word": 2, "letter_at": 0.5, "word_yes_no": 5, "choice_word": 3},
+    **{"read_page": 1, "field_names": 0.3, "field": 12, "line": 0.5, "field_line": 2, "line_number": 1, "field_of": 2},
+    **{"title": 0.3, "field_yes_no": 1.5, "choice_field": 1},
+    **{"read_chart": 0.7, "bar": 6, "bar_line": 1.5, "bar_colour": 3, "bars": 0.5, "extreme": 4, "arithmetic": 0.7},
+    **{"bar_yes_no": 1, "choice_bar": 5, "read_table": 1, "row_line": 1, "cell": 6, "choice_cell": 1},
+    **{"digits": 4, "addends": 3, "digits_yes_no": 3, "choice_digits": 1},
 }
 LATE = Mixture(kinds=_KINDS, families=_LATE)
 """Long and open answers first; closed ones, boxes and what benchmarks ask most later."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from harness.world import NAMES, Chart, Digits, Glyph, Page, Sign, Table
+from harness.world import NAMES, Chart, Digits, Field, Glyph, Page, Sign, Table
 from models.sphinx_x.corpus.scenes import ask, place_of
 from models.sphinx_x.corpus.turns import SHORT, Turn, choice, short, yes_no
 
@@ -55,26 +55,31 @@ def word_choice(sign: Sign, rng: random.Random) -> Turn:
     return choice("choice_word", ask("read_word", rng), sign.word, [_other_word(sign.word, rng) for _ in range(3)], rng)
 
 
+def field_name(found: Field) -> str:
+    """A field's name as people write it in a sentence; pages print it in capitals."""
+    return found.name.lower()
+
+
 def read_page(page: Page, rng: random.Random) -> Turn:
     """All lines of a page."""
-    lines = ([page.title] if page.title else []) + [f"{field.name}: {field.value}" for field in page.fields]
+    lines = ([page.title] if page.title else []) + [f"{field_name(field)}: {field.value}" for field in page.fields]
     return Turn("read_page", ask("read_page", rng), "; ".join(lines))
 
 
 def field_names(page: Page, rng: random.Random) -> Turn:
     """The names of the fields in order."""
-    return Turn("field_names", ask("field_names", rng), ", ".join(field.name for field in page.fields))
+    return Turn("field_names", ask("field_names", rng), ", ".join(field_name(field) for field in page.fields))
 
 
 def field(page: Page, rng: random.Random) -> Turn:
     """The value of a field."""
     found = rng.choice(page.fields)
-    return Turn("field", ask("field", rng, found.name) + SHORT, found.value)
+    return Turn("field", ask("field", rng, field_name(found)) + SHORT, found.value)
 
 
 def line(page: Page, rng: random.Random) -> Turn:
     """One line of a page, by its number."""
-    lines = ([page.title] if page.title else []) + [f"{entry.name}: {entry.value}" for entry in page.fields]
+    lines = ([page.title] if page.title else []) + [f"{field_name(entry)}: {entry.value}" for entry in page.fields]
     at = rng.randrange(len(lines))
     return Turn("line", ask("line", rng, at + 1), lines[at])
 
@@ -107,20 +112,20 @@ def letter_after(world: Sign | Page | Chart | Table, rng: random.Random) -> Turn
 def field_line(page: Page, rng: random.Random) -> Turn:
     """The line of a field, by its name: the value is looked up right behind a name just written, as it stands on the page."""
     found = rng.choice(page.fields)
-    return Turn("field_line", ask("field_line", rng, found.name), f"{found.name}: {found.value}")
+    return Turn("field_line", ask("field_line", rng, field_name(found)), f"{field_name(found)}: {found.value}")
 
 
 def line_number(page: Page, rng: random.Random) -> Turn:
     """The number of the line on which a field stands."""
     at = rng.randrange(len(page.fields))
-    question = ask("line_number", rng, page.fields[at].name)
+    question = ask("line_number", rng, field_name(page.fields[at]))
     return Turn("line_number", question + SHORT, str(at + 1 + bool(page.title)))
 
 
 def field_of(page: Page, rng: random.Random) -> Turn:
     """The field that has a value."""
     found = rng.choice(page.fields)
-    return Turn("field_of", ask("field_of", rng, found.value) + SHORT, found.name)
+    return Turn("field_of", ask("field_of", rng, found.value) + SHORT, field_name(found))
 
 
 def title(page: Page, rng: random.Random) -> Turn | None:
@@ -134,17 +139,17 @@ def field_yes_no(page: Page, rng: random.Random) -> Turn:
     told = found.value
     if rng.random() < 0.5:
         told = rng.choice([other.value for other in page.fields if other is not found] + [_near(found.value, rng)])
-    return yes_no("field_yes_no", ask("field_yes_no", rng, found.name, told), told == found.value, rng, found.value)
+    return yes_no("field_yes_no", ask("field_yes_no", rng, field_name(found), told), told == found.value, rng, found.value)
 
 
 def field_choice(page: Page, rng: random.Random) -> Turn:
     """The value of a field, or the name of a value's field, with options."""
     found = rng.choice(page.fields)
     if rng.random() < 0.3:
-        wrong = rng.sample([name for name in NAMES if name != found.name], 3)
-        return choice("choice_field", ask("field_of", rng, found.value), found.name, wrong, rng)
+        wrong = [name.lower() for name in rng.sample([name for name in NAMES if name != found.name], 3)]
+        return choice("choice_field", ask("field_of", rng, found.value), field_name(found), wrong, rng)
     others = [other.value for other in page.fields if other is not found]
-    return choice("choice_field", ask("field", rng, found.name), found.value, [*others, _near(found.value, rng)][:3], rng)
+    return choice("choice_field", ask("field", rng, field_name(found)), found.value, [*others, _near(found.value, rng)][:3], rng)
 
 
 def read_chart(chart: Chart, rng: random.Random) -> Turn:

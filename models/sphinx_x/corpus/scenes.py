@@ -288,9 +288,9 @@ def exists(scene: Scene, rng: random.Random) -> Turn | None:
     form = rng.random()
     if rng.random() < 0.5:
         thing = rng.choice(scene.things)
-        text = _pair(thing) if form < 0.7 else thing.shape if form < 0.85 else f"{thing.colour} object"
+        text = _pair(thing) if form < 0.55 else thing.shape if form < 0.85 else f"{thing.colour} object"
         return yes_no("exists", ask("exists", rng, with_article(text)), True, rng, place_word(thing, *scene.image.size))
-    if form < 0.7:
+    if form < 0.55:
         missing = _absent(scene, rng)
         return missing and yes_no("exists", ask("exists", rng, with_article(f"{missing[1]} {missing[0]}")), False, rng)
     shapes = [shape for shape in SHAPES if all(t.shape != shape for t in scene.things)]

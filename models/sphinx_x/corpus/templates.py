@@ -282,7 +282,6 @@ TRAIN_TEMPLATES: Mapping[str, tuple[str, ...]] = {
         "Which digits are shown?",
     ),
     "sum": (
-        "What is the sum?",
         "What is the sum of both numbers?",
         "What is the sum of the numbers in this picture?",
         "What is the answer to the arithmetic question?",

@@ -230,8 +230,15 @@ def _finish(packer: _Packer, views: dict[int, Tensor], labels: list[np.ndarray],
         masks=Masks.of(arrays["segment"], prefix),
         where=torch.from_numpy(where),
         targets=torch.from_numpy(label[where]),
-        weights=torch.tensor(packer.lengths, dtype=torch.float32)[answers].rsqrt(),
+        weights=torch.from_numpy(_weights(np.asarray(packer.lengths, dtype=np.float32), answers)),
         answers=torch.from_numpy(answers),
         families=tuple(packer.families),
         visual=torch.from_numpy(visual),
     )
+
+
+def _weights(lengths: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Weight of each answer token: one over the root of the answer's length, but 1 for the first, which holds the verdict."""
+    weights = lengths[answers] ** -0.5
+    weights[np.flatnonzero(np.diff(answers, prepend=-1))] = 1.0
+    return weights

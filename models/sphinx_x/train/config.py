@@ -1,7 +1,8 @@
 """What a training run is told; the schema behind ``conf/train.yaml``.
 
-Time is budgeted in core-seconds of this process, not in steps: the learning rate's cosine ends when the budget ends, on any
-machine. A finished or killed run goes on when started again with a larger budget.
+Time is budgeted in core-seconds of all processes: the learning rate's cosine ends when the budget ends, on any machine. Where
+``steps`` are given the schedules follow them instead, so that a run repeats. A finished or killed run goes on when started
+again with a larger budget.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from harness.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """Encoders and projector on the mini world's dense labels. ``budget_s`` 0 leaves this step out."""
+    """Encoders and projector on the mini world's dense labels. ``budget_s`` 0 leaves this step out; ``steps`` as below."""
 
     budget_s: float = 600.0
     batch: int = 24
     lr: float = 2e-3
+    steps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class TrainConfig:
         early: share of the budget after which the mixture of questions has fully changed from long and open answers to all;
             the change begins at a third of it.
         dense: weight of the dense labels as an auxiliary loss at the start; fades to a tenth over the budget.
+        muon: orthogonalised momentum for the matrices of all blocks; without it all weights take AdamW.
         loss_blur: width, in hundredths, of the soft target around a coordinate.
         threads: compute threads. ``precision`` is ``bf16`` (autocast) or ``fp32``.
         evaluate_s, save_s: core-seconds between held-out losses and between checkpoints.
@@ -55,6 +58,7 @@ class TrainConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.01
     clip: float = 1.0
+    muon: bool = True
     early: float = 0.45
     dense: float = 0.5
     loss_blur: float = 1.5

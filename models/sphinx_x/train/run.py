@@ -2,7 +2,7 @@
 
     vocabulary -> encoders on dense labels ("see") -> all parts on conversations ("talk") -> the model's folder
 
-The clock is this process's CPU time, so a run beside other work gets what it was promised.
+The clock is the CPU time of the processes that train, so a run beside other work gets what it was promised.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from models.sphinx_x import checkpoint
 from models.sphinx_x.corpus.mini import EARLY, LATE, Mixture, blend
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.train.batch import Batch, collate, draw_pictures
-from models.sphinx_x.train.config import TrainConfig
+from models.sphinx_x.train.config import PretrainConfig, TrainConfig
 from models.sphinx_x.train.curves import append, plot
+from models.sphinx_x.train.muon import Muon
 from models.sphinx_x.train.state import Progress, load_state, save_state
 from models.sphinx_x.train.step import Coordinates, TrainingModel, by_family, forward, see
+from models.sphinx_x.train.together import Together
 from models.sphinx_x.train.upcycle import initialise
 from models.sphinx_x.train.vocabulary import learn_vocabulary
 from models.sphinx_x.variants import find_variant
@@ -43,11 +46,15 @@ def train(config: TrainConfig) -> Path:
     torch.set_num_threads(config.threads)
     folder = Path(config.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
-    run = _Run(config, folder)
+    together = Together.join(config.batch)
+    if together.leads:
+        (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
+    run = _Run(config, folder, together)
     run.see()
     run.talk()
     weights = Path(config.weights) if config.weights else folder / "model"
+    if not together.leads:
+        return weights
     checkpoint.save(weights, run.training.model, run.tokenizer)
     plot(folder)
     log.info("finished after %.0f core-seconds in all; model in %s", run.progress.total, weights)
@@ -69,47 +76,57 @@ def _tokenizer(config: TrainConfig, folder: Path) -> Tokenizer:
 class _Run:
     """State of one run in this process."""
 
-    def __init__(self, config: TrainConfig, folder: Path) -> None:
-        self.config, self.folder = config, folder
-        self.tokenizer = _tokenizer(config, folder)
+    def __init__(self, config: TrainConfig, folder: Path, together: Together) -> None:
+        self.config, self.folder, self.together = config, folder, together
+        self.tokenizer = together.in_turn(lambda: _tokenizer(config, folder))
         torch.manual_seed(config.seed)
         variant = find_variant(config.variant)
         self.training = TrainingModel(SphinxX(variant))
         self.variant = variant
         if config.init:
             initialise(self.training.model, Path(config.init), config.seed)
-        self.optimizer = self._optimizer()
+        self.optimizers = self._optimizers()
         self.coordinates = Coordinates.of(self.tokenizer, config.loss_blur)
         self.bf16 = config.precision == "bf16"
-        self.progress = load_state(folder, self.training, self.optimizer, variant.name) or Progress()
+        self.progress = load_state(folder, self.training, self.optimizers, variant.name) or Progress()
         self.clock = time.process_time()
 
-    def _optimizer(self) -> torch.optim.Optimizer:
-        decayed = [p for p in self.training.parameters() if p.dim() >= 2]
-        plain = [p for p in self.training.parameters() if p.dim() < 2]
-        groups = [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=self.config.lr, betas=self.config.betas, fused=True)
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """Muon for the matrices of all blocks, AdamW for embeddings, heads, the router, norms and biases."""
+        config, named = self.config, list(self.training.named_parameters())
+        matrices = [p for name, p in named if config.muon and _is_matrix(name, p)]
+        chosen = {id(p) for p in matrices}
+        decayed = [p for _, p in named if p.dim() >= 2 and id(p) not in chosen]
+        plain = [p for _, p in named if p.dim() < 2]
+        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True)]
+        return [*found, Muon(matrices, config.lr, config.weight_decay)] if matrices else found
 
     def _tick(self) -> None:
         now = time.process_time()
-        self.progress.spent += now - self.clock
-        self.progress.total += now - self.clock
+        spent = self.together.total(now - self.clock)
+        self.progress.spent += spent
+        self.progress.total += spent
         self.clock = now
 
     def _descend(self, loss: torch.Tensor, lr: float) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.together.average_gradients(list(self.training.parameters()))
         norm = torch.nn.utils.clip_grad_norm_(self.training.parameters(), self.config.clip)
         if not math.isfinite(float(norm)):
             log.warning("step %d: gradient is not finite, step left out", self.progress.step)
             return float(norm)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         return float(norm)
 
     def _save(self) -> None:
-        save_state(self.folder, self.training, self.optimizer, self.progress, self.variant.name)
+        if self.together.leads:
+            save_state(self.folder, self.training, self.optimizers, self.progress, self.variant.name)
 
     def see(self) -> None:
         """Encoders and projector on dense labels."""
@@ -118,15 +135,16 @@ class _Run:
             self._enter_talk()
             return
         saved = self.progress.spent
-        while self._share(config.budget_s) < 1 and not self._stopped():
+        while (share := self._share(config)) < 1 and not self._stopped():
             pictures = draw_pictures(self.progress.step, self.config.seed + 7, EARLY, config.batch, 1)
+            pictures = self.together.share(pictures)
             batch = collate(pictures, self.variant, self.tokenizer, 1)
             keep = {size: views[batch.labelled] for size, views in batch.views.items()}
             loss, scores = see(self.training, keep, batch.dense, self.bf16)
-            norm = self._descend(loss, config.lr * _shape(self._share(config.budget_s), self.config.warmup))
+            norm = self._descend(loss, config.lr * _shape(share, self.config.warmup))
             self._tick()
             self.progress.step += 1
-            if self.progress.step % _LOG_EVERY == 0:
+            if self.progress.step % _LOG_EVERY == 0 and self.together.leads:
                 told = {"step": self.progress.step, "spent_s": round(self.progress.spent), "loss": round(float(loss.detach()), 3)}
                 log.info("see %s grad %.2f %s", told, norm, scores)
             if self.progress.spent - saved > self.config.save_s:
@@ -141,31 +159,31 @@ class _Run:
         if not self.config.init:
             _even_out(self.training.model)
         self.progress = Progress("talk", 0, 0.0, self.progress.total)
-        self.optimizer = self._optimizer()
+        self.optimizers = self._optimizers()
         self._save()
 
     def _stopped(self) -> bool:
         return bool(self.config.stop_after) and self.progress.step >= self.config.stop_after
 
-    def _share(self, budget_s: float) -> float:
-        """How much of the phase's budget is used, 1 at its end."""
-        return self.progress.step / self.config.steps if self.config.steps else self.progress.spent / budget_s
+    def _share(self, config: TrainConfig | PretrainConfig) -> float:
+        """How much of a phase's budget is used, 1 at its end."""
+        return self.progress.step / config.steps if config.steps else self.progress.spent / config.budget_s
 
     def mixture(self) -> Mixture:
         """What is asked at this moment."""
-        share, turn = self._share(self.config.budget_s), self.config.early
+        share, turn = self._share(self.config), self.config.early
         return blend(EARLY, LATE, (share - turn / 3) / (turn * 2 / 3) if turn > 0 else 1.0)
 
     def _batch(self, step: int, seed: int, mixture: Mixture) -> Batch:
         pictures = draw_pictures(step, seed, mixture, self.config.batch, self.config.turns)
-        return collate(pictures, self.variant, self.tokenizer, self.config.chunks)
+        return collate(self.together.share(pictures), self.variant, self.tokenizer, self.config.chunks)
 
     def talk(self) -> None:
         """All parts at once, loss on answers."""
         config, progress = self.config, self.progress
         saved = evaluated = progress.spent
         losses: list[float] = []
-        while (share := self._share(config.budget_s)) < 1 and not self._stopped():
+        while (share := self._share(config)) < 1 and not self._stopped():
             batch = self._batch(progress.step, config.seed, self.mixture())
             dense = config.dense * max(0.1, 1 - share * 1.5)
             result = forward(self.training, batch, self.coordinates, dense, self.bf16)
@@ -174,19 +192,18 @@ class _Run:
             self._tick()
             progress.step += 1
             losses.append(result.answer_loss)
-            if progress.step % _LOG_EVERY == 0:
+            if progress.step % _LOG_EVERY == 0 and self.together.leads:
                 self._log(losses, lr, norm, result.dense)
                 losses = []
             if progress.spent - saved > config.save_s:
                 saved = progress.spent
                 self._save()
             if progress.spent - evaluated > config.evaluate_s:
-                self._save()
-                checkpoint.save(self.folder / "model", self.training.model, self.tokenizer)
                 evaluated = progress.spent
-                self.evaluate()
+                self._save()
+                self._look()
         self._save()
-        self.evaluate()
+        self._look()
 
     def _log(self, losses: list[float], lr: float, norm: float, dense: dict[str, float]) -> None:
         progress = self.progress
@@ -196,6 +213,13 @@ class _Run:
         row |= {"grad_norm": round(norm, 3)}
         append(self.folder / "train.csv", row)
         log.info("talk %s %s", row, {key: round(value, 2) for key, value in dense.items()})
+
+    def _look(self) -> None:
+        """Write the model as it stands, and how well it answers."""
+        if self.together.leads:
+            checkpoint.save(self.folder / "model", self.training.model, self.tokenizer)
+            self.evaluate()
+        self._tick()
 
     def evaluate(self) -> None:
         """Held-out loss and exact answers by family, on pictures of the training split that training never draws."""
@@ -212,7 +236,13 @@ class _Run:
             append(self.folder / "heldout.csv", row | {"loss": round(loss, 4), "exact": round(exact, 4)})
         summary = {family: round(100 * sum(v[1] for v in values) / len(values)) for family, values in sorted(found.items())}
         log.info("held out at %.0fs: exact %s", self.progress.spent, summary)
-        self._tick()
+
+
+def _is_matrix(name: str, weight: Tensor) -> bool:
+    """Whether a weight maps one width to another inside a block (a stack of experts counts), unlike tables and heads."""
+    if any(part in name for part in ("embed", "lm_head", ".mlp.gate.", ".read.")):
+        return False
+    return weight.dim() == 2 or (weight.dim() == 3 and ".experts." in name)
 
 
 def _even_out(model: SphinxX) -> None:

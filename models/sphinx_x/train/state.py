@@ -7,6 +7,7 @@ the seed and the step.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,14 +30,16 @@ class Progress:
     """Core-seconds of all phases and of every start."""
 
 
-def save_state(folder: Path, training: TrainingModel, optimizer: torch.optim.Optimizer, progress: Progress, variant: str) -> None:
+def save_state(
+    folder: Path, training: TrainingModel, optimizers: Sequence[torch.optim.Optimizer], progress: Progress, variant: str
+) -> None:
     """Replace ``state.pt`` atomically."""
     partial = folder / f"{STATE}.partial"
     torch.save(
         {
             "variant": variant,
             "model": training.state_dict(),
-            "optimizer": optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
             "progress": [progress.phase, progress.step, progress.spent, progress.total],
         },
         partial,
@@ -46,7 +49,9 @@ def save_state(folder: Path, training: TrainingModel, optimizer: torch.optim.Opt
     partial.replace(folder / STATE)
 
 
-def load_state(folder: Path, training: TrainingModel, optimizer: torch.optim.Optimizer, variant: str) -> Progress | None:
+def load_state(
+    folder: Path, training: TrainingModel, optimizers: Sequence[torch.optim.Optimizer], variant: str
+) -> Progress | None:
     """Go back to the saved state, if there is one. Raises `ConfigError` if it belongs to another variant."""
     path = folder / STATE
     if not path.is_file():
@@ -56,5 +61,6 @@ def load_state(folder: Path, training: TrainingModel, optimizer: torch.optim.Opt
         raise ConfigError(f"{path}: holds variant {state['variant']}, not {variant}; choose another train.folder")
     training.load_state_dict(state["model"])
     phase, step, spent, total = state["progress"]
-    optimizer.load_state_dict(state["optimizer"])
+    for optimizer, values in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(values)
     return Progress(phase, step, spent, total)

@@ -59,8 +59,8 @@ class TrainingModel(nn.Module):
         self.model = model
         model.language_model.set_attn_implementation(NAME)
         width = model.variant.backbone.width
-        self.see = DenseHead(width)
-        self.keep = DenseHead(width)
+        self.see = DenseHead(width, relations=False)
+        self.keep = DenseHead(width, relations=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,9 @@ def forward(training: TrainingModel, batch: Batch, coordinates: Coordinates, den
 def _dense(
     training: TrainingModel, batch: Batch, visual: Tensor, hidden: tuple[Tensor, ...]
 ) -> tuple[Tensor, Tensor, dict[str, float]]:
-    seen, _ = training.see(visual[batch.labelled].float(), batch.dense, with_place=False)
+    seen, _ = training.see(visual[batch.labelled].float(), batch.dense)
     middle = hidden[len(hidden) // 2].flatten(0, 1)[batch.visual].view_as(visual)
-    kept, scores = training.keep(middle[batch.labelled].float(), batch.dense, with_place=True)
+    kept, scores = training.keep(middle[batch.labelled].float(), batch.dense)
     return seen, kept, scores
 
 
@@ -131,7 +131,7 @@ def see(training: TrainingModel, views: dict[int, Tensor], targets: DenseTargets
     """Loss of the dense labels alone, for pretraining."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         visual = training.model.features(views)
-    loss, scores = training.see(visual.float(), targets, with_place=False)
+    loss, scores = training.see(visual.float(), targets)
     return loss, scores
 
 

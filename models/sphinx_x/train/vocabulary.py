@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 
+from harness.world import NAMES
 from models.sphinx_x.corpus.mini import LATE, converse, draw_training_world, pick_kind, texts
 from models.sphinx_x.corpus.templates import TRAIN_TEMPLATES
 from models.sphinx_x.corpus.turns import PHRASES
@@ -29,7 +30,8 @@ count exactly all"""
 def learn_vocabulary(size: int, seed: int, pictures: int = _PICTURES) -> Tokenizer:
     """A tokenizer of at most ``size`` ids from training conversations only."""
     rng = random.Random(seed)
-    corpus = [" " + _PLAIN_WORDS.replace("\n", " ")] * _REPEATS
+    names = [name.lower() for name in NAMES]
+    corpus = [" ".join(("", *_PLAIN_WORDS.split(), *names)), "\n".join(names)] * _REPEATS
     wordings = [re.sub(r"\{\d?\}", "", template) for many in TRAIN_TEMPLATES.values() for template in many]
     corpus += [f" {wording}" for wording in wordings] * _REPEATS
     for number in range(pictures):
