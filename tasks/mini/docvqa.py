@@ -13,7 +13,7 @@ from PIL import Image
 from harness.world import Dice, Page, Table
 from tasks.mini.draws import encoded, worlds
 from tasks.mini.sizes import Size
-from tasks.mini.wordings import EVAL_TEMPLATES
+from tasks.mini.wordings import EVAL_TEMPLATES, wording
 
 _PER_DOCUMENT: Final = 2
 _TABLE_EVERY: Final = 8
@@ -28,16 +28,16 @@ class _Document:
 
 
 def _page(page: Page, dice: Dice) -> _Document:
-    wordings = dice.sample(EVAL_TEMPLATES["docvqa/field"], _PER_DOCUMENT)
+    sentences = dice.sample(EVAL_TEMPLATES["docvqa/field"], _PER_DOCUMENT)
     fields = dice.sample(page.fields, _PER_DOCUMENT)
-    asked = tuple((wording.format(name=field.name), field.value) for wording, field in zip(wordings, fields, strict=True))
+    asked = tuple((sentence.format(name=field.name.lower()), field.value) for sentence, field in zip(sentences, fields, strict=True))
     return _Document(page.image, "form", asked)
 
 
 def _table(table: Table, dice: Dice) -> _Document:
     cells = [(i, j) for i in range(len(table.names)) for j in range(len(table.columns))]
     asked = tuple(
-        (EVAL_TEMPLATES["docvqa/table"][0].format(row=table.names[i], column=table.columns[j]), table.rows[i][j])
+        (wording("docvqa/table", row=table.names[i], column=table.columns[j]), table.rows[i][j])
         for i, j in dice.sample(cells, _PER_DOCUMENT)
     )
     return _Document(table.image, "table/list", asked)

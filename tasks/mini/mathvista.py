@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from harness.prompts import option_lines
 from harness.world import Chart, Dice, Digits, World
-from tasks.mini.draws import encoded, interleave, options, places, worlds
+from tasks.mini.draws import encoded, options, places, worlds
+from tasks.mini.findings import dealt, extremes
 from tasks.mini.sizes import Size
-from tasks.mini.wordings import EVAL_TEMPLATES
+from tasks.mini.wordings import wording
 
 FILE: Final = "data/testmini-00000-of-00001.parquet"
 _WEIGHTS: Final = {"number": 3, "sum": 2, "bar": 3, "choice": 2}
@@ -65,7 +66,7 @@ def _digits(kind: str, seed: int) -> Iterator[Item]:
     task = "math word problem" if kind == "sum" else "visual question answering"
     for world in worlds(Digits, "digits", f"mathvista/{kind}", seed):
         if bool(world.operator) == (kind == "sum"):
-            yield _item(world, EVAL_TEMPLATES[f"mathvista/{kind}"][0], str(world.result), task)
+            yield _item(world, wording(f"mathvista/{kind}"), str(world.result), task)
 
 
 def _bars(seed: int) -> Iterator[Item]:
@@ -73,7 +74,7 @@ def _bars(seed: int) -> Iterator[Item]:
     dice = Dice("mathvista/bar", seed, "eval")
     for chart, kind in zip(worlds(Chart, "chart", "mathvista/bar", seed), _alternate("colour", "name"), strict=False):
         bar = dice.pick(chart.bars)
-        question = EVAL_TEMPLATES[f"mathvista/bar/{kind}"][0].format(colour=bar.colour, name=bar.name)
+        question = wording(f"mathvista/bar/{kind}", colour=bar.colour, name=bar.name)
         yield _item(chart, question, str(bar.value), "figure question answering")
 
 
@@ -81,11 +82,9 @@ def _choices(seed: int) -> Iterator[Item]:
     """Ask which bar is the largest or the smallest."""
     dice = Dice("mathvista/choice", seed, "eval")
     decks = {size: places(dice, size) for size in (3, 4)}
-    for turn, chart in enumerate(worlds(Chart, "chart", "mathvista/choice", seed)):
-        kind = ("highest", "lowest")[turn % 2]
-        best = (max if kind == "highest" else min)(chart.bars, key=lambda bar: bar.value)
-        mixed = options(dice, best.name, [bar.name for bar in chart.bars if bar != best], next(decks[len(chart.bars)]))
-        question = EVAL_TEMPLATES[f"mathvista/choice/{kind}"][0]
+    for chart, kind, best, lures in extremes("mathvista/choice", seed):
+        mixed = options(dice, best.name, lures, next(decks[len(chart.bars)]))
+        question = wording(f"mathvista/choice/{kind}")
         yield _item(chart, question, best.name, "figure question answering", list(mixed.texts))
 
 
@@ -99,8 +98,7 @@ def write(folder: Path, seed: int, size: Size) -> None:
     from pyarrow import parquet
 
     streams = (_digits("number", seed), _digits("sum", seed), _bars(seed), _choices(seed))
-    sizes = size.split(tuple(_WEIGHTS.values()))
-    items = interleave([[next(stream) for _ in range(wanted)] for stream, wanted in zip(streams, sizes, strict=True)])
+    items = dealt(streams, size.split(tuple(_WEIGHTS.values())))
     text, number = pyarrow.string(), pyarrow.int64()
     words = pyarrow.list_(text)
     metadata = [(name, text) for name in ("category", "context", "grade")]

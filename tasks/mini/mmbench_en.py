@@ -15,66 +15,42 @@ from typing import Final
 
 from PIL import Image
 
-from harness.world import Chart, Dice, Scene, Sign, combinations
-from tasks.mini.draws import (
-    NUMBER_WORDS,
-    Options,
-    asked,
-    encoded,
-    groups,
-    interleave,
-    name_of,
-    options,
-    places,
-    relation,
-    word_distance,
-    worlds,
-)
+from harness.world import Chart, Dice, Scene, combinations
+from tasks.mini.draws import NUMBER_WORDS, Options, asked, encoded, name_of, options, places, worlds
+from tasks.mini.findings import dealt, extremes, related, signs
 from tasks.mini.sizes import Size
-from tasks.mini.wordings import EVAL_TEMPLATES
+from tasks.mini.wordings import wording
 
 FILE: Final = "mmbench_dev_20230712.tsv"
 COLUMNS: Final = (
-    "index",
-    "question",
-    "hint",
-    "A",
-    "B",
-    "C",
-    "D",
-    "answer",
-    "category",
-    "image",
-    "source",
-    "l2-category",
-    "comment",
-    "split",
+    *("index", "question", "hint", "A", "B", "C", "D", "answer", "category", "image"),
+    *("source", "l2-category", "comment", "split"),
 )
 ROTATION: Final = 1_000_000
 _L2: Final = {
-    "attribute_recognition": "finegrained_perception (instance-level)",
-    "object_localization": "finegrained_perception (instance-level)",
-    "ocr": "finegrained_perception (instance-level)",
-    "spatial_relationship": "finegrained_perception (cross-instance)",
-    "attribute_comparison": "finegrained_perception (cross-instance)",
+    **dict.fromkeys(("attribute_recognition", "object_localization", "ocr"), "finegrained_perception (instance-level)"),
+    **dict.fromkeys(("spatial_relationship", "attribute_comparison"), "finegrained_perception (cross-instance)"),
     "structuralized_imagetext_understanding": "logic_reasoning",
 }
+_WEIGHTS: Final = (2, 1, 1, 2, 2, 2, 1)
 _CORNERS: Final = ("top left", "top right", "bottom left", "bottom right")
 _MIDDLE_PX: Final = 6
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Item:
+    """A question; ``kind`` names its template, and before a slash its category."""
+
     image: Image.Image
-    category: str
+    kind: str
     question: str
     answer: str
     lures: Sequence[str]
     hint: str = ""
 
 
-def _ask(kind: str, **fields: str) -> str:
-    return EVAL_TEMPLATES[f"mmbench_en/{kind}"][0].format(**fields)
+def _item(image: Image.Image, kind: str, answer: str, lures: Sequence[str], hint: str = "", **fields: str) -> _Item:
+    return _Item(image, kind, wording(f"mmbench_en/{kind}", **fields), answer, lures, hint)
 
 
 def _attribute(seed: int) -> Iterator[_Item]:
@@ -86,19 +62,10 @@ def _attribute(seed: int) -> Iterator[_Item]:
     scenes, pairs = worlds(Scene, "scene", "mmbench/attribute", seed), combinations("eval")
     for turn, place in enumerate(places(dice, len(pairs))):
         shape, colour = pairs[place]
-        if turn % 2:
-            kind, answer, words = "shape", shape, [one for one, other in pairs if other == colour]
-            scene = next(s for s in scenes if _only(s, "colour", shape, colour))
-        else:
-            kind, answer, words = "colour", colour, [other for one, other in pairs if one == shape]
-            scene = next(s for s in scenes if _only(s, "shape", shape, colour))
-        yield _Item(
-            image=scene.image,
-            category="attribute_recognition",
-            question=_ask(f"attribute_recognition/{kind}", shape=shape, colour=colour),
-            answer=answer,
-            lures=[word for word in words if word != answer],
-        )
+        kind, answer, given = ("shape", shape, "colour") if turn % 2 else ("colour", colour, "shape")
+        scene = next(s for s in scenes if _only(s, given, shape, colour))
+        lures = [pair[1 - turn % 2] for pair in pairs if pair[turn % 2] == pairs[place][turn % 2] and pair != pairs[place]]
+        yield _item(scene.image, f"attribute_recognition/{kind}", answer, lures, shape=shape, colour=colour)
 
 
 def _only(scene: Scene, field: str, shape: str, colour: str) -> bool:
@@ -109,19 +76,12 @@ def _only(scene: Scene, field: str, shape: str, colour: str) -> bool:
 
 def _count(seed: int) -> Iterator[_Item]:
     """Ask how many things there are; one to five are equally frequent."""
-    dice = Dice("mmbench/count", seed, "eval")
-    scenes = worlds(Scene, "scene", "mmbench/count", seed)
+    dice, scenes = Dice("mmbench/count", seed, "eval"), worlds(Scene, "scene", "mmbench/count", seed)
     while True:
         for n in dice.sample(range(1, 6), 5):
             scene = next(scene for scene in scenes if len(scene.things) == n)
             lures = dice.sample([word for word in NUMBER_WORDS[1:6] if word != NUMBER_WORDS[n]], 3)
-            yield _Item(
-                image=scene.image,
-                category="object_localization",
-                question=_ask("object_localization/count"),
-                answer=NUMBER_WORDS[n],
-                lures=lures,
-            )
+            yield _item(scene.image, "object_localization/count", NUMBER_WORDS[n], lures)
 
 
 def _place(seed: int) -> Iterator[_Item]:
@@ -129,57 +89,17 @@ def _place(seed: int) -> Iterator[_Item]:
     for scene in worlds(Scene, "scene", "mmbench/place", seed):
         for thing in asked(scene)[:1]:
             dx, dy = thing.box.centre[0] - scene.image.width / 2, thing.box.centre[1] - scene.image.height / 2
-            if min(abs(dx), abs(dy)) < _MIDDLE_PX:
-                continue
-            answer = _CORNERS[2 * (dy > 0) + (dx > 0)]
-            yield _Item(
-                image=scene.image,
-                category="object_localization",
-                question=_ask("object_localization/place", thing=name_of(thing)),
-                answer=answer,
-                lures=[corner for corner in _CORNERS if corner != answer],
-            )
+            if min(abs(dx), abs(dy)) >= _MIDDLE_PX:
+                answer = _CORNERS[2 * (dy > 0) + (dx > 0)]
+                lures = [corner for corner in _CORNERS if corner != answer]
+                yield _item(scene.image, "object_localization/place", answer, lures, thing=name_of(thing))
 
 
 def _relation(seed: int) -> Iterator[_Item]:
     """Ask on which side of another thing a thing lies."""
-    dice = Dice("mmbench/relation", seed, "eval")
-    for scene in worlds(Scene, "scene", "mmbench/relation", seed):
-        things = dice.sample(asked(scene), 2)
-        side = relation(things[0].box, things[1].box) if len(things) == 2 else None
-        if side is None:
-            continue
-        lures = [other for other in ("left", "right", "above", "below") if other != side]
-        yield _Item(
-            image=scene.image,
-            category="spatial_relationship",
-            question=_ask("spatial_relationship", thing=name_of(things[0]), other=name_of(things[1])),
-            answer=side,
-            lures=lures,
-        )
-
-
-def _ocr(seed: int, n: int) -> Iterator[_Item]:
-    """Ask for the word on a sign among the words of three similar signs, which are asked about in their turn."""
-    signs = worlds(Sign, "sign", "mmbench/ocr", seed)
-    for group in groups(signs, 4, -(-n // 4), lambda a, b: word_distance(a.word, b.word)):
-        for sign in group:
-            lures = [other.word for other in group if other is not sign]
-            yield _Item(image=sign.image, category="ocr", question=_ask("ocr"), answer=sign.word, lures=lures)
-
-
-def _comparison(seed: int) -> Iterator[_Item]:
-    """Ask which bar is the tallest or the shortest; three bars leave option D blank."""
-    for turn, chart in enumerate(worlds(Chart, "chart", "mmbench/comparison", seed)):
-        kind = ("highest", "lowest")[turn % 2]
-        best = (max if kind == "highest" else min)(chart.bars, key=lambda bar: bar.value)
-        yield _Item(
-            image=chart.image,
-            category="attribute_comparison",
-            question=_ask(f"attribute_comparison/{kind}"),
-            answer=best.name,
-            lures=[bar.name for bar in chart.bars if bar != best],
-        )
+    for scene, thing, other, side in related("mmbench/relation", seed):
+        lures = [word for word in ("left", "right", "above", "below") if word != side]
+        yield _item(scene.image, "spatial_relationship", side, lures, thing=name_of(thing), other=name_of(other))
 
 
 def _value(seed: int) -> Iterator[_Item]:
@@ -189,14 +109,19 @@ def _value(seed: int) -> Iterator[_Item]:
         bar = dice.pick(chart.bars)
         lures = [str(other.value) for other in chart.bars if other != bar]
         others = [str(v) for v in range(1, 10) if v not in {b.value for b in chart.bars}]
-        yield _Item(
-            image=chart.image,
-            category="structuralized_imagetext_understanding",
-            question=_ask("structuralized_imagetext_understanding", name=bar.name),
-            answer=str(bar.value),
-            lures=lures + dice.sample(others, 3 - len(lures)),
-            hint=f"The chart shows the values of {len(chart.bars)} bars." if turn % 2 else "",
-        )
+        lures += dice.sample(others, 3 - len(lures))
+        hint = f"The chart shows the values of {len(chart.bars)} bars." if turn % 2 else ""
+        yield _item(chart.image, "structuralized_imagetext_understanding", str(bar.value), lures, hint, name=bar.name)
+
+
+def _items(seed: int, sizes: Sequence[int]) -> list[_Item]:
+    """Draw the questions of all kinds; in a comparison of three bars option D is blank."""
+    words = (_item(sign.image, "ocr", sign.word, lures) for sign, lures in signs("mmbench/ocr", seed, 4, sizes[4]))
+    comparisons = (
+        _item(chart.image, f"attribute_comparison/{kind}", best.name, lures)
+        for chart, kind, best, lures in extremes("mmbench/comparison", seed)
+    )
+    return dealt((_attribute(seed), _count(seed), _place(seed), _relation(seed), words, comparisons, _value(seed)), sizes)
 
 
 def _rotated(mixed: Options, k: int) -> tuple[list[str], str]:
@@ -207,17 +132,7 @@ def _rotated(mixed: Options, k: int) -> tuple[list[str], str]:
 
 def write(folder: Path, seed: int, size: Size) -> None:
     """Write the questions, each with all its rotations, below ``folder``; a kind of question is a part."""
-    sizes = size.split((2, 1, 1, 2, 2, 2, 1))
-    streams = (
-        _attribute(seed),
-        _count(seed),
-        _place(seed),
-        _relation(seed),
-        _ocr(seed, sizes[4]),
-        _comparison(seed),
-        _value(seed),
-    )
-    items = interleave([[next(stream) for _ in range(wanted)] for stream, wanted in zip(streams, sizes, strict=True)])
+    items = _items(seed, size.split(_WEIGHTS))
     dice = Dice("mmbench", seed, "eval")
     decks = {choices: places(dice, choices) for choices in (2, 3, 4)}
     asked_with = [options(dice, item.answer, item.lures, next(decks[1 + len(item.lures)])) for item in items]
@@ -229,5 +144,6 @@ def write(folder: Path, seed: int, size: Size) -> None:
                 if k < len(mixed.texts):
                     columns, letter = _rotated(mixed, k)
                     picture = str(index) if k else base64.b64encode(encoded(item.image)).decode()
-                    row = (index + k * ROTATION, item.question, item.hint, *columns, letter, item.category, picture)
-                    table.writerow((*row, "mini world", _L2[item.category], "", "dev"))
+                    category = item.kind.partition("/")[0]
+                    row = (index + k * ROTATION, item.question, item.hint, *columns, letter, category, picture)
+                    table.writerow((*row, "mini world", _L2[category], "", "dev"))

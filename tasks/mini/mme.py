@@ -13,10 +13,11 @@ from typing import Final
 
 from PIL import Image
 
-from harness.world import SHAPES, Dice, Digits, Scene, Sign, Thing, combinations
-from tasks.mini.draws import NUMBER_WORDS, asked, encoded, groups, name_of, relation, with_article, word_distance, worlds
+from harness.world import SHAPES, Dice, Digits, Scene, Thing, combinations
+from tasks.mini.draws import NUMBER_WORDS, asked, encoded, groups, name_of, with_article, worlds
+from tasks.mini.findings import related, signs
 from tasks.mini.sizes import Size
-from tasks.mini.wordings import EVAL_TEMPLATES
+from tasks.mini.wordings import wording
 
 Pair = tuple[Image.Image, str, str]
 """A picture, a question that is to be answered Yes, and one that is to be answered No."""
@@ -26,7 +27,7 @@ _OPPOSITE: Final = {"left": "right", "right": "left", "above": "below", "below":
 
 
 def _ask(kind: str, **fields: str) -> str:
-    return EVAL_TEMPLATES[f"mme/{kind}"][0].format(**fields)
+    return wording(f"mme/{kind}", **fields)
 
 
 def _existence(seed: int) -> Iterator[Pair]:
@@ -63,13 +64,9 @@ def _count(seed: int) -> Iterator[Pair]:
 
 def _position(seed: int) -> Iterator[Pair]:
     """Ask for a side and its opposite."""
-    scenes, dice = worlds(Scene, "scene", "mme/position", seed), Dice("mme/position", seed, "eval")
-    for scene in scenes:
-        things = dice.sample(asked(scene), 2)
-        side = relation(things[0].box, things[1].box) if len(things) == 2 else None
-        if side is not None:
-            names = {"thing": name_of(things[0]), "other": name_of(things[1])}
-            yield scene.image, _ask(f"position/{side}", **names), _ask(f"position/{_OPPOSITE[side]}", **names)
+    for scene, thing, other, side in related("mme/position", seed):
+        names = {"thing": name_of(thing), "other": name_of(other)}
+        yield scene.image, _ask(f"position/{side}", **names), _ask(f"position/{_OPPOSITE[side]}", **names)
 
 
 def _color(seed: int) -> Iterator[Pair]:
@@ -94,10 +91,8 @@ def _has(things: tuple[Thing, ...], shape: str, colour: str, other_colour: str) 
 
 def _ocr(seed: int, n: int) -> Iterator[Pair]:
     """Ask about a sign's word and about a similar word, which another sign bears."""
-    signs = worlds(Sign, "sign", "mme/OCR", seed)
-    for one, two in groups(signs, 2, (n + 1) // 2, lambda a, b: word_distance(a.word, b.word)):
-        for sign, other in ((one, two), (two, one)):
-            yield sign.image, _ask("OCR", word=sign.word), _ask("OCR", word=other.word)
+    for sign, (other,) in signs("mme/OCR", seed, 2, n):
+        yield sign.image, _ask("OCR", word=sign.word), _ask("OCR", word=other)
 
 
 def _calculation(seed: int, n: int) -> Iterator[Pair]:

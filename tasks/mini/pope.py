@@ -16,7 +16,7 @@ from typing import Final
 from harness.world import Dice, Scene, combinations
 from tasks.mini.draws import asked, encoded, with_article, worlds
 from tasks.mini.sizes import Size
-from tasks.mini.wordings import EVAL_TEMPLATES
+from tasks.mini.wordings import wording
 
 Combination = tuple[str, str]
 
@@ -82,7 +82,7 @@ def write(folder: Path, seed: int, size: Size) -> None:
     for sampling in SAMPLINGS:
         lines = []
         for i, ((shape, colour), there) in enumerate(_questions(sampling, scenes, shown, seed)):
-            text = EVAL_TEMPLATES["pope"][0].format(a_thing=with_article(f"{colour} {shape}"))
+            text = wording("pope", a_thing=with_article(f"{colour} {shape}"))
             record = {
                 "question_id": i + 1,
                 "image": names[i // QUESTIONS_PER_PICTURE],

@@ -17,7 +17,7 @@ from harness.errors import ConfigError
 from harness.world import COLOURS, SHAPES, Clip, Dice, combinations
 from tasks.mini.draws import NUMBER_WORDS, Options, name_of, options, places, worlds
 from tasks.mini.sizes import Size
-from tasks.mini.wordings import EVAL_TEMPLATES
+from tasks.mini.wordings import wording
 
 ANSWERS: Final = "ANSWER.json"
 _QUANTISER: Final = 2
@@ -50,8 +50,6 @@ SETS: Final = (
     _Set("Driving-decision-making", "direction"),
     _Set("SQA3D", "shape"),
 )
-
-
 _ANSWERS: Final[dict[str, tuple[str, ...]]] = {
     "direction": ("left", "right", "up", "down"),
     "mover": tuple(f"{colour} {shape}" for shape, colour in combinations("eval")),
@@ -92,8 +90,7 @@ def _encode(clip: Clip, path: Path) -> None:
         raise ConfigError("writing the mini videobench needs PyAV: pip install 'riddle-eval[video]'") from error
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream: Any = container.add_stream("mpeg4", rate=Fraction(clip.fps), options={"threads": "1"})
-        stream.width, stream.height = clip.image.size
-        stream.pix_fmt = "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *clip.image.size, "yuv420p"
         context = stream.codec_context
         context.flags |= av.codec.context.Flags.bitexact | av.codec.context.Flags.qscale
         context.global_quality = _QUANTISER * _LAMBDA
@@ -109,9 +106,9 @@ def _question_id(benchmark: str, number: int) -> str:
 
 def _record(one: _Set, number: int, question: str, mixed: Options) -> dict[str, Any]:
     """Build a record; three sets have a field more, and one counts its videos in whole numbers."""
-    video: str | int = number if one.name == "MSRVTT" else f"mini{number:04d}"
+    video, stem = (number, f"video{number}") if one.name == "MSRVTT" else (f"mini{number:04d}",) * 2
     record: dict[str, Any] = {
-        "vid_path": f"Eval_video/{one.name}/{f'video{video}' if one.name == 'MSRVTT' else video}.{one.suffix}",
+        "vid_path": f"Eval_video/{one.name}/{stem}.{one.suffix}",
         "video_id": video,
         "question": question,
         "choices": dict(zip("ABCDEF", mixed.texts, strict=False)),
@@ -129,13 +126,13 @@ def _write_set(folder: Path, one: _Set, seed: int, n: int) -> dict[str, dict[str
     answer_deck, letter_deck = places(dice, len(_ANSWERS[one.kind])), places(dice, one.options)
     (folder / "Eval_video" / one.name).mkdir()
     questions: dict[str, Any] = {}
-    answers: dict[str, dict[str, str]] = {}
+    answers = {}
     for number in range(n):
         answer = _ANSWERS[one.kind][next(answer_deck)]
         clip = next(clip for clip in clips if _answer(clip, one.kind) == answer)
         lures = _lures(clip, one.kind, dice)[: one.options - 1]
         mixed = options(dice, answer, lures, next(letter_deck))
-        text = EVAL_TEMPLATES[f"videobench/{one.kind}"][0].format(thing=name_of(clip.thing))
+        text = wording(f"videobench/{one.kind}", thing=name_of(clip.thing))
         record, key = _record(one, number, text, mixed), _question_id(one.name, number)
         _encode(clip, folder / record["vid_path"])
         questions[key], answers[key] = record, {"answer": mixed.letter}

@@ -59,3 +59,12 @@ EVAL_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
 RefCOCO's are the referring expressions themselves. Phrases such as "red circle" cannot be worded otherwise; they name pairs of
 colour and shape that training never names, so that the sentence is new all the same.
 """
+
+
+def wording(kind: str, **fields: str) -> str:
+    """Return the first sentence of a kind, filled.
+
+    >>> wording("pope", a_thing="an orange ring")
+    'Is there an orange ring in the image?'
+    """
+    return EVAL_TEMPLATES[kind][0].format(**fields)
