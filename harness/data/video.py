@@ -152,7 +152,7 @@ def _decoded_by_seeking(
         for frame in frames:
             if frame.pts is not None and frame.pts >= tick:
                 at = frame.pts
-                yield number, frame.to_image()
+                yield number, _picture(frame)
                 break
         else:
             raise MediaError(f"{source.label}: damaged or cut short, frame {number} of {len(index.ticks)} cannot be decoded")
@@ -163,7 +163,16 @@ def _decoded_in_order(container: Any, index: _Index, wanted: Sequence[int], sour
     left = list(reversed(wanted))
     for number, frame in enumerate(container.decode(container.streams.video[0])):
         if number == left[-1]:
-            yield left.pop(), frame.to_image()
+            yield left.pop(), _picture(frame)
             if not left:
                 return
     raise MediaError(f"{source.label}: damaged or cut short, frame {left[-1]} of {len(index.ticks)} cannot be decoded")
+
+
+def _picture(frame: Any) -> Picture:
+    """A frame as RGB, by one thread: PyAV would start one for each core at every frame, which costs more than it saves."""
+    try:
+        picture: Picture = frame.to_image(threads=1)
+    except TypeError:  # PyAV before it had a choice used one
+        picture = frame.to_image()
+    return picture
