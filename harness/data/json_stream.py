@@ -69,6 +69,7 @@ class JsonStream:
         """Walk a list."""
         self._take("[")
         if self.peek() == "]":
+            self._at += 1
             return
         while True:
             yield self.value()
@@ -89,12 +90,21 @@ class JsonStream:
             if name == key:
                 return
             seen.append(name)
-            self.value()
+            self.skip()
         raise DatasetError(f"{self._path}: no member {key!r} (found: {', '.join(seen) or 'nothing'})")
+
+    def skip(self) -> None:
+        """Pass over one value; a list item by item, so that a file of several long lists is not held whole either."""
+        if self.peek() != "[":
+            self.value()
+            return
+        for _ in self.items():
+            pass
 
     def _names(self) -> Iterator[str]:
         self._take("{")
         if self.peek() == "}":
+            self._at += 1
             return
         while True:
             name = self.value()
