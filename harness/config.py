@@ -285,9 +285,9 @@ class BenchConfig(CommonConfig):
     """Measure riddle itself.
 
     Attributes:
-        bench: startup, engine, generate or scoring
+        bench: startup, engine, generate, scoring or views
         options: settings of that measurement, such as items=500
     """
 
-    bench: Literal["startup", "engine", "generate", "scoring"]
+    bench: Literal["startup", "engine", "generate", "scoring", "views"]
     options: Mapping[str, Any] = field(default_factory=dict)

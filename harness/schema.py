@@ -101,7 +101,7 @@ def _mapping(hint: Any, origin: Any, value: Mapping[str, Any], where: str, probl
     if dataclasses.is_dataclass(hint):
         return _dataclass(hint, value, f"{where}.", problems)
     if origin is not None and issubclass(origin, Mapping):
-        problems.extend(f"{name}: missing" for name in _missing(value, where))
+        problems.extend(f"{name}: missing; say {name}=VALUE" for name in _missing(value, where))
         return value
     problems.append(f"{where}: expected {_name(hint)}, got a mapping with {', '.join(map(str, value))}")
     return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.catalog import Catalog, admit, package_folder
+from harness.catalog import Catalog, admit
 from harness.commands.listing import task_row, task_rows
 from harness.commands.outcome import Outcome
 from harness.commands.overrides import items
@@ -85,9 +85,12 @@ def _details(kind: str, name: str, catalog: Catalog) -> list[dict[str, Any]]:
     files = catalog.choices(kind)
     if name not in files:
         raise ConfigError(unknown(kind, name, files))
-    text = files[name].read_text(encoding="utf-8")
-    detail = {"settings": text.strip()} | (_class_of(text) if kind == "model" else {})
-    return [{**_file_row(kind, name, files[name]), "detail": detail}]
+    row = _file_row(kind, name, files[name])
+    if kind == "model":
+        from harness.commands.model_card import model_card
+
+        return [{**row, **model_card(files[name])}]
+    return [{**row, "detail": {"settings": files[name].read_text(encoding="utf-8").strip()}}]
 
 
 def _card(task: Task) -> Iterable[tuple[str, Any]]:
@@ -128,24 +131,3 @@ def _file_row(kind: str, name: str, file: Path) -> dict[str, Any]:
     lines = file.read_text(encoding="utf-8").splitlines()
     first = next((line for line in lines if line.startswith("# ") and "@package" not in line), "")
     return {"kind": kind, "name": name, "about": first.removeprefix("# "), "origin": str(file)}
-
-
-def _class_of(text: str) -> dict[str, str]:
-    """Return what the model's class says of itself, read from its source (importing it may import torch), and its model card."""
-    settings = {key: value.partition("#")[0].strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
-    target = settings.get("_target_", "")
-    module, _, name = target.rpartition(".")
-    package, *rest = module.split(".")
-    try:
-        file = package_folder(package).joinpath(*rest).with_suffix(".py")
-    except ConfigError:
-        return {}
-    if not file.is_file():
-        return {}
-    import ast
-
-    body = ast.parse(file.read_text(encoding="utf-8")).body
-    found = next((node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name), None)
-    card = file.parent / "weights" / settings.get("weights", "") / "README.md"
-    shown = {"class": target} | ({"description": ast.get_docstring(found) or ""} if found else {})
-    return shown | ({"card": card.read_text(encoding="utf-8")} if card.is_file() else {})

@@ -14,7 +14,11 @@ BENCHES: Final[Mapping[str, str]] = {
     "engine": "harness.bench.engine:bench_engine",
     "scoring": "harness.bench.scoring:bench_scoring",
     "generate": "models.sphinx_x.bench:bench_generate",
+    "views": "models.sphinx_x.bench_views:bench_views",
 }
+
+ANATOMIES: Final[Mapping[str, str]] = {"models.sphinx_x.plugin": "models.sphinx_x.anatomy:card"}
+"""Light functions that say what a model is made of from its settings, by the module of its class."""
 
 
 def function(name: str) -> Callable[..., Any]:

@@ -40,6 +40,7 @@ class SphinxXModel:
         name: str | None = None,
         dtype: Dtype = "float32",
         device: str = "cpu",
+        variant: str | None = None,
         active_experts: int | None = None,
         max_batch: int = 64,
         batch_tokens: int = 16384,
@@ -54,6 +55,7 @@ class SphinxXModel:
             name: how the model appears in tables; by default the folder's name.
             dtype: precision of weights and arithmetic.
             device: ``cpu``, ``cuda`` or ``cuda:N``.
+            variant: the member of the family that the weights must be; by default any.
             active_experts: experts a token is routed to; by default as trained.
             max_batch: prompts decoded side by side.
             batch_tokens: positions in one batch.
@@ -75,6 +77,8 @@ class SphinxXModel:
             max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts
         )
         model, tokenizer = checkpoint.load(folder, active_experts=active_experts)
+        if variant not in (None, model.variant.name):
+            raise ConfigError(f"model.weights={weights}: holds variant {model.variant.name}, not {variant}")
         self.name = name or folder.name
         self.capabilities = Capabilities(images=True, several_images=True, video=True, loglikelihood=True)
         self.fingerprint = hash_of(

@@ -1,8 +1,7 @@
 """From a picture to its views: pad to a square, resize, one global view and the tiles of a grid, row-major.
 
-Not here: box coordinates in the padded square (the benchmarks' side of it is in the tasks), and no encoding. The choice a
-reader may question: emptiness of a tile is decided from the geometry of the padding, never from pixels, because a resized
-border bleeds and the published padding colour is not zero.
+Not here: which views are all padding (``geometry``: they are left out), box coordinates in the padded square (the benchmarks'
+side of it is in the tasks), and no encoding.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from models.sphinx_x.variants import Variant
+from models.sphinx_x.axes import Variant
+from models.sphinx_x.geometry import empty_views, place, shown, tiled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,40 +33,6 @@ class Views:
 
     empty: tuple[bool, ...]
     pixels: Mapping[int, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a picture lies in its padded square: all in pixels of the original picture."""
-
-    side: int
-    left: int
-    top: int
-    width: int
-    height: int
-
-
-def place(width: int, height: int, variant: Variant) -> Placement:
-    """Placement of a picture of this size: centred (remainder after the content) or in the top left corner."""
-    side = max(width, height)
-    centred = variant.padding == "centre"
-    left, top = ((side - width) // 2, (side - height) // 2) if centred else (0, 0)
-    return Placement(side, left, top, width, height)
-
-
-def empty_views(width: int, height: int, variant: Variant) -> tuple[bool, ...]:
-    """One flag a view (global first): whether no pixel of the picture falls into it. All false without a skip token."""
-    if variant.skip_token == "none":
-        return (False,) * variant.views
-    at = place(width, height, variant)
-    flags = [False]
-    for row in range(variant.grid):
-        for column in range(variant.grid):
-            left, right = at.side * column / variant.grid, at.side * (column + 1) / variant.grid
-            top, bottom = at.side * row / variant.grid, at.side * (row + 1) / variant.grid
-            inside = left < at.left + at.width and right > at.left and top < at.top + at.height and bottom > at.top
-            flags.append(not inside)
-    return tuple(flags)
 
 
 def square(image: Image, variant: Variant) -> Tensor:
@@ -131,21 +97,13 @@ def _resize(squares: Tensor, size: int, variant: Variant) -> Tensor:
 
 def views_of(image: Image, variant: Variant, *, tiles: bool = True) -> Views:
     """All views of one picture, or its global view alone (``tiles=False``)."""
-    empty = empty_views(image.width, image.height, variant) if tiles and variant.grid else (False,)
+    empty = empty_views(image.width, image.height, variant, tiles=tiles)
     keep = [index for index, flag in enumerate(empty) if not flag]
-    pixels = cut(square(image, variant)[None], variant, tiles=tiles and variant.grid > 0)
+    pixels = cut(square(image, variant)[None], variant, tiles=tiles)
     return Views(empty, {size: views[0, keep] for size, views in pixels.items()})
-
-
-def shown(count: int, variant: Variant) -> list[int]:
-    """Which of ``count`` pictures or frames of one prompt are shown: all, or evenly spaced ones from first to last."""
-    most = variant.max_pictures
-    if not most or count <= most:
-        return list(range(count))
-    return [round(index * (count - 1) / max(most - 1, 1)) for index in range(most)]
 
 
 def views_of_prompt(images: Sequence[Image], variant: Variant) -> list[Views]:
     """Views of the pictures or frames of one prompt, in order: several are shown as ``several_images`` and `shown` say."""
-    tiles = len(images) <= 1 or variant.several_images == "all"
+    tiles = tiled(len(images), variant)
     return [views_of(images[index], variant, tiles=tiles) for index in shown(len(images), variant)]

@@ -379,7 +379,7 @@ def test_each_part_of_drawn_data_gets_the_questions_asked_for(riddle, place):
 
 def test_a_bench_that_is_none_gets_the_nearest(riddle):
     code, _, err = riddle("bench", "startpu")
-    assert code == 2 and "bench=startpu: must be one of startup, engine, generate, scoring (did you mean 'startup'?)" in err
+    assert code == 2 and "bench=startpu: must be one of startup, engine, generate, scoring, views (did you mean 'startup'?)" in err
     code, _, err = riddle("bench", "startup", "repeat=1")
     assert code == 2 and "startup.repeat: unknown setting (did you mean 'repeats'?)" in err
 

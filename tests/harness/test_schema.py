@@ -78,7 +78,7 @@ def test_a_value_left_out_is_as_missing_as_one_marked_so():
 
 
 def test_values_missing_deep_in_free_settings_are_found():
-    assert problems_of({"name": "x", "free": {"a": {"b": "???"}, "c": 1}}) == ["free.a.b: missing"]
+    assert problems_of({"name": "x", "free": {"a": {"b": "???"}, "c": 1}}) == ["free.a.b: missing; say free.a.b=VALUE"]
 
 
 def test_a_class_may_check_itself():
