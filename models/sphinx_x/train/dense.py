@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
 from harness.world import ALPHABET, CLASSES, COLOURS, KEYS, World, dense_labels
+from models.sphinx_x.train.together import ALONE, Together
 from models.sphinx_x.variants import Variant
 
 _KINDS, _COLOURS, _CHARS = len(CLASSES), len(COLOURS) + 1, len(ALPHABET) + 1
@@ -96,8 +97,10 @@ class DenseHead(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.read = nn.Linear(width, _QUARTERS * sum(self.sizes))
 
-    def forward(self, tokens: Tensor, targets: DenseTargets) -> tuple[Tensor, dict[str, float]]:
-        """Loss over tokens [views, tokens, width], and accuracies on cells that show something."""
+    def forward(
+        self, tokens: Tensor, targets: DenseTargets, together: Together = ALONE
+    ) -> tuple[Tensor, dict[str, float]]:
+        """This process's part of the loss over tokens [views, tokens, width], and accuracies on cells that show something."""
         parts = list(self.read(self.norm(tokens)).float().unflatten(-1, (_QUARTERS, -1)).split(self.sizes, dim=-1))
         extent = parts.pop(3)
         shown = (targets.classes[..., 0] > 0) | (targets.classes[..., 2] > 0)
@@ -107,15 +110,16 @@ class DenseHead(nn.Module):
             wanted = targets.classes[..., index]
             each = cross_entropy(read.flatten(0, -2), wanted.flatten(), reduction="none").view_as(wanted)
             weight = torch.where(wanted > 0, 1.0, _NOTHING)
-            loss = loss + (each * weight).sum() / weight.sum()
+            loss = loss + (each * weight).sum() / weight.sum() * together.share_of(weight.sum())
             some = wanted > 0
             if some.any():
                 scores[name] = float((read.argmax(-1) == wanted)[some].float().mean())
+        share = together.share_of(shown.sum())
         if shown.any():
-            loss = loss + smooth_l1_loss(extent[shown], targets.extent[shown], beta=0.1)
+            loss = loss + smooth_l1_loss(extent[shown], targets.extent[shown], beta=0.1) * share
             if self.relations:
                 for axis in range(2):
-                    loss = loss + 0.5 * cross_entropy(parts[5 + axis][shown], targets.place[..., axis][shown])
+                    loss = loss + 0.5 * cross_entropy(parts[5 + axis][shown], targets.place[..., axis][shown]) * share
                 right = (parts[5].argmax(-1) - targets.place[..., 0]).abs() <= 1
                 scores["place"] = float(right[shown].float().mean())
         return loss, scores

@@ -115,7 +115,7 @@ class _Run:
                 group["lr"] = lr
             optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.together.average_gradients(list(self.training.parameters()))
+        self.together.sum_gradients(list(self.training.parameters()))
         norm = torch.nn.utils.clip_grad_norm_(self.training.parameters(), self.config.clip)
         if not math.isfinite(float(norm)):
             log.warning("step %d: gradient is not finite, step left out", self.progress.step)
@@ -140,7 +140,7 @@ class _Run:
             pictures = self.together.share(pictures)
             batch = collate(pictures, self.variant, self.tokenizer, 1)
             keep = {size: views[batch.labelled] for size, views in batch.views.items()}
-            loss, scores = see(self.training, keep, batch.dense, self.bf16)
+            loss, scores = see(self.training, keep, batch.dense, self.bf16, self.together)
             norm = self._descend(loss, config.lr * _shape(share, self.config.warmup))
             self._tick()
             self.progress.step += 1
@@ -186,12 +186,12 @@ class _Run:
         while (share := self._share(config)) < 1 and not self._stopped():
             batch = self._batch(progress.step, config.seed, self.mixture())
             dense = config.dense * max(0.1, 1 - share * 1.5)
-            result = forward(self.training, batch, self.coordinates, dense, self.bf16)
+            result = forward(self.training, batch, self.coordinates, dense, self.bf16, self.together)
             lr = config.lr * _shape(share, config.warmup)
             norm = self._descend(result.loss, lr)
             self._tick()
             progress.step += 1
-            losses.append(result.answer_loss)
+            losses.append(self.together.total(result.answer_loss * float(self.together.share_of(len(result.per_answer)))))
             if progress.step % _LOG_EVERY == 0 and self.together.leads:
                 self._log(losses, lr, norm, result.dense)
                 losses = []

@@ -18,6 +18,7 @@ from models.sphinx_x.tokenizer import FRACTIONS, Tokenizer
 from models.sphinx_x.train.attention import NAME
 from models.sphinx_x.train.batch import Batch
 from models.sphinx_x.train.dense import DenseHead, DenseTargets
+from models.sphinx_x.train.together import ALONE, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,10 @@ def picture_table(training: TrainingModel, batch: Batch) -> tuple[Tensor, Tensor
     return table, visual
 
 
-def forward(training: TrainingModel, batch: Batch, coordinates: Coordinates, dense: float, bf16: bool) -> StepResult:
-    """Losses of one batch; ``dense`` weighs the auxiliary labels."""
+def forward(
+    training: TrainingModel, batch: Batch, coordinates: Coordinates, dense: float, bf16: bool, together: Together = ALONE
+) -> StepResult:
+    """Losses of one batch, or this process's part of those of the whole step; ``dense`` weighs the auxiliary labels."""
     model = training.model
     sparse = model.variant.backbone.experts > 0
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -105,13 +108,14 @@ def forward(training: TrainingModel, batch: Batch, coordinates: Coordinates, den
     token_loss = coordinates.loss(log_softmax(logits.float(), dim=-1), batch.targets)
     count = len(batch.families)
     answer_loss = (token_loss * batch.weights).sum() / count
-    loss = answer_loss
+    loss = answer_loss * together.share_of(count)
     scores: dict[str, float] = {}
     if dense > 0:
-        seen, kept, scores = _dense(training, batch, visual, out.hidden_states)
+        seen, kept, scores = _dense(training, batch, visual, out.hidden_states, together)
         loss = loss + dense * (seen + kept)
     if sparse:
-        loss = loss + model.variant.backbone.load_balance * _balance(out.router_logits, model.variant.backbone.active_experts)
+        backbone = model.variant.backbone
+        loss = loss + backbone.load_balance * balance(out.router_logits, backbone.active_experts, together)
     with torch.no_grad():
         per_answer = torch.zeros(count).index_add_(0, batch.answers, (token_loss * batch.weights).detach())
         wrong = torch.zeros(count).index_add_(0, batch.answers, (logits.argmax(-1) != batch.targets).float())
@@ -119,31 +123,44 @@ def forward(training: TrainingModel, batch: Batch, coordinates: Coordinates, den
 
 
 def _dense(
-    training: TrainingModel, batch: Batch, visual: Tensor, hidden: tuple[Tensor, ...]
+    training: TrainingModel, batch: Batch, visual: Tensor, hidden: tuple[Tensor, ...], together: Together
 ) -> tuple[Tensor, Tensor, dict[str, float]]:
-    seen, _ = training.see(visual[batch.labelled].float(), batch.dense)
+    seen, _ = training.see(visual[batch.labelled].float(), batch.dense, together)
     middle = hidden[len(hidden) // 2].flatten(0, 1)[batch.visual].view_as(visual)
-    kept, scores = training.keep(middle[batch.labelled].float(), batch.dense)
+    kept, scores = training.keep(middle[batch.labelled].float(), batch.dense, together)
     return seen, kept, scores
 
 
-def see(training: TrainingModel, views: dict[int, Tensor], targets: DenseTargets, bf16: bool) -> tuple[Tensor, dict[str, float]]:
+def see(
+    training: TrainingModel, views: dict[int, Tensor], targets: DenseTargets, bf16: bool, together: Together = ALONE
+) -> tuple[Tensor, dict[str, float]]:
     """Loss of the dense labels alone, for pretraining."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         visual = training.model.features(views)
-    loss, scores = training.see(visual.float(), targets)
+    loss, scores = training.see(visual.float(), targets, together)
     return loss, scores
 
 
-def _balance(router_logits: tuple[Tensor, ...], active: int) -> Tensor:
-    """Mean over layers of experts / (tokens * active) * sum over experts of load times mean probability; 1 when balanced."""
+def balance(router_logits: tuple[Tensor, ...], active: int, together: Together = ALONE) -> Tensor:
+    """Mean over layers of experts / (tokens * active) * sum over experts of load times mean probability; 1 when balanced.
+
+    Load and tokens are those of all processes; only the probabilities carry a gradient, so the parts add up to the whole.
+    """
     total = router_logits[0].new_zeros((), dtype=torch.float32)
-    for logits in router_logits:
-        probabilities = logits.float().softmax(-1)
-        tokens, experts = probabilities.shape
-        load = torch.zeros(experts).index_add_(0, probabilities.topk(active).indices.flatten(), torch.ones(tokens * active))
-        total = total + experts / (tokens * active) * (load * probabilities.mean(0)).sum()
+    experts = router_logits[0].shape[-1]
+    probabilities = [logits.float().softmax(-1) for logits in router_logits]
+    loads = torch.stack([expert_load(each, active) for each in probabilities])
+    part = together.share_of(len(probabilities[0]))
+    for each, load in zip(probabilities, together.whole(loads), strict=True):
+        total = total + experts / float(load.sum()) * (load * each.mean(0)).sum() * part
     return total / len(router_logits)
+
+
+def expert_load(probabilities: Tensor, active: int) -> Tensor:
+    """How many of the tokens [n, experts] choose each expert."""
+    chosen = probabilities.topk(active).indices.flatten()
+    ones = torch.ones(len(chosen), device=chosen.device)
+    return torch.zeros(probabilities.shape[-1], device=chosen.device).index_add_(0, chosen, ones)
 
 
 def by_family(families: tuple[str, ...], result: StepResult) -> dict[str, list[tuple[float, bool]]]:

@@ -1,7 +1,8 @@
-"""Several processes train one model: each takes its share of a step's pictures, gradients are averaged before the update.
+"""Several processes train one model: each takes its share of a step's pictures, gradients are summed before the update.
 
 Started by ``torchrun --nproc-per-node N -m harness.cli train ...``; alone, everything here does nothing. Small models on CPUs
-gain more from a second process than from a second thread.
+gain more from a second process than from a second thread. Each process's losses are divided by the counts of the whole step, so
+that N processes descend the same loss as one.
 """
 
 from __future__ import annotations
@@ -47,19 +48,43 @@ class Together:
         """What of a step's items is this process's."""
         return items[self.rank :: self.world]
 
-    def average_gradients(self, weights: Sequence[Tensor]) -> None:
-        """Replace every gradient by its mean over the processes; what has none anywhere counts as zero."""
+    def sum_gradients(self, weights: Sequence[Tensor]) -> None:
+        """Replace every gradient by its sum over the processes; a weight without one in any process stays without.
+
+        The sum is the gradient of the whole step, because every process divides its losses by what the whole step holds
+        (`share_of`), not by what it holds itself.
+        """
         if self.world == 1:
             return
-        for weight in weights:
-            if weight.grad is None:
-                weight.grad = torch.zeros_like(weight)
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        used = torch.tensor([weight.grad is not None for weight in weights], dtype=torch.uint8)
+        distributed.all_reduce(used, op=distributed.ReduceOp.MAX)
+        gradients = []
+        for weight, some in zip(weights, used.tolist(), strict=True):
+            if some:
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+                gradients.append(weight.grad)
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         distributed.all_reduce(flat)
-        flat /= self.world
-        for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
-            gradient.copy_(mean.view_as(gradient))
+        for gradient, whole in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+            gradient.copy_(whole.view_as(gradient))
+
+    def whole(self, counts: Tensor) -> Tensor:
+        """Sum over the processes of something that carries no gradient; every process must call this alike."""
+        if self.world == 1:
+            return counts
+        found = counts.detach().clone()
+        distributed.all_reduce(found)
+        return found
+
+    def share_of(self, count: Tensor | float) -> Tensor | float:
+        """Which part of the whole step's ``count`` (answers, labelled cells) is this process's; exactly 1 alone.
+
+        A mean over this process's own, times this share, is its part of the mean over the whole step.
+        """
+        if self.world == 1:
+            return 1.0
+        own = torch.as_tensor(count, dtype=torch.float32)
+        return own / self.whole(own).clamp(min=torch.finfo(torch.float32).tiny)
 
     def in_turn(self, make: Callable[[], _Item]) -> _Item:
         """Let the first process make something (and write it down) before the others do."""
@@ -72,6 +97,8 @@ class Together:
         """The sum over the processes."""
         if self.world == 1:
             return number
-        value = torch.tensor(number, dtype=torch.float64)
-        distributed.all_reduce(value)
-        return float(value)
+        return float(self.whole(torch.tensor(number, dtype=torch.float64)))
+
+
+ALONE = Together()
+"""One process by itself."""
