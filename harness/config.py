@@ -186,6 +186,19 @@ class EvalConfig(CommonConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ControlsConfig(EvalConfig):
+    """Measure what mini benchmarks give without their pictures.
+
+    Attributes:
+        runs: folder of the runs behind it, apart from those that the leaderboard shows
+        out: file that the levels are kept in; the one that riddle ls task NAME reads unless given
+    """
+
+    runs: Path = Path("control_runs")
+    out: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoreConfig(CommonConfig):
     """Score replies that were made elsewhere; no model is needed, and no pictures.
 

@@ -30,7 +30,10 @@ VERBS: Mapping[str, Verb] = {
     "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train"}),
     "score": Verb("score replies made elsewhere", "riddle score task=docvqa data=val.json predictions=replies.jsonl"),
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
-    "data": Verb("draw the mini versions of the benchmarks", "riddle data mini n=100", positional="what"),
+    "data": Verb("draw the mini benchmarks, make OCR and marked corpora", "riddle data mini n=100", positional="what"),
+    "controls": Verb(
+        "measure what mini benchmarks give without their pictures", "riddle controls model=nano suite=mini mini.n=400"
+    ),
     "bench": Verb("measure riddle itself", "riddle bench startup", positional="bench"),
     "ls": Verb("list tasks, models, suites, or show one of them", "riddle ls task pope"),
 }

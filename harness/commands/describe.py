@@ -17,6 +17,7 @@ SHAPES: dict[str, type[config.CommonConfig]] = {
     "score": config.ScoreConfig,
     "report": config.ReportConfig,
     "data": config.DataConfig,
+    "controls": config.ControlsConfig,
     "bench": config.BenchConfig,
 }
 """The configuration class of each verb that has one; ``ls`` takes names and needs no settings."""

@@ -109,9 +109,28 @@ def _card(task: Task) -> Iterable[tuple[str, Any]]:
     yield "layouts", {layout.name: ", ".join(layout.files) for layout in task.layouts}
     yield "conventions", {name: convention.note or "as the authors score" for name, convention in task.conventions.items()}
     yield "prompts", ["default", *task.prompts]
+    if measured := _controls(task):
+        yield "mini controls", measured
     if card.differences:
         yield "differences", card.differences
     yield "version", task.version
+
+
+def _controls(task: Task) -> dict[str, str]:
+    """Return what the mini version gives with and without its pictures, as far as it was measured (``riddle controls``)."""
+    from harness.commands.controls import cells
+    from harness.commands.rooms import LEVELS, function
+
+    kept = function(LEVELS)(task.name)
+    if kept is None:
+        return {}
+    data, model = kept["data"], kept["model"]
+    stale = "" if kept["version"] == task.version else f", of version {kept['version']}: give riddle controls again"
+    n = kept["levels"]["blind"]["n"]
+    how = (
+        f"{kept['metric']} ({kept['convention']}), n {n}, {data['name']}, model {model['name']} {model['fingerprint'][:8]}{stale}"
+    )
+    return {"measured": how, **cells(kept)}
 
 
 def _shown(result: Mapping[str, Any]) -> str:

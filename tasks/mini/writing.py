@@ -20,7 +20,7 @@ BENCHMARKS: Final = ("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "vid
 """Mini benchmarks, each a module of this package with a function ``write(folder, seed, size)``."""
 
 MARKER: Final = "mini.json"
-VERSION: Final = 2
+VERSION: Final = 3
 """Goes up whenever the same world, seed and size would be written otherwise."""
 
 

@@ -19,6 +19,7 @@ NEEDED = {
     "data": ["what=mini"],
     "bench": ["bench=startup"],
     "report": [],
+    "controls": ["model=constant", "task=[pope]"],
 }
 GROUPS = {"eval": ["model", "suite", "decoding", "engine", "paths"], "train": ["train"]}
 CHOICES = [

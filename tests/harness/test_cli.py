@@ -41,6 +41,35 @@ class Model:
 '''
 
 
+LOOKS = '''
+"""A model that has learnt the drawn pictures by heart: it answers by the pixels, and says yes to what it has never seen."""
+
+import json
+from pathlib import Path
+
+from harness.model import Capabilities
+from harness.types import Image, Response, Text
+
+
+class Model:
+    name, fingerprint, capabilities = "looks", "looks-1", Capabilities(images=True)
+
+    def generate(self, requests):
+        (folder,) = Path("data").glob("mini*/pope")
+        known = {}
+        for file in folder.glob("*.json"):
+            if file.name != "mini.json":
+                for line in file.read_text().splitlines():
+                    row = json.loads(line)
+                    known[(folder / "val2014" / row["image"]).read_bytes(), row["text"]] = row["label"]
+        for request in requests:
+            (picture,) = [part.source.read() for part in request.parts if isinstance(part, Image)]
+            (text,) = [part.text for part in request.parts if isinstance(part, Text)]
+            said = [label for (pixels, question), label in known.items() if pixels == picture and question in text]
+            yield Response(key=request.key, text=said[0] if said else "yes")
+'''
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder of its own to run commands in, with a plugin package in it."""
@@ -375,6 +404,56 @@ def test_each_part_of_drawn_data_gets_the_questions_asked_for(riddle, place):
     (run,) = json.loads(out)["results"]
     assert code == 0 and (run["data"], run["n"]) == ("mini-seed0-each4", 24)
     assert "each=0: must be at least 1" in riddle("data", "mini", "each=0")[2]
+
+
+def test_controls_are_measured_kept_and_shown_on_the_card(riddle, place, monkeypatch):
+    """The oracle knows the answers, so that every level has a known value: only guesses and constants fall."""
+    words = ["model=oracle", "model.accuracy=1.0", "mini.n=36", "out=kept.json"]
+    code, out, err = riddle("controls", *words, "task=pope")
+    assert code == 0, err
+    kept = json.loads((place / "kept.json").read_text())["tasks"]["pope"]
+    assert (kept["metric"], kept["data"]["n"], kept["model"]["name"], kept["version"]) == ("mean_f1", 36, "oracle", 1)
+    values = {name: level["value"] for name, level in kept["levels"].items()}
+    assert list(values) == ["with pictures", "blind", "swapped", "chance", "always 'Yes'"]
+    assert values["with pictures"] == values["blind"] == values["swapped"] == 1.0
+    assert values["always 'Yes'"] == pytest.approx(2 / 3) and 0.2 < values["chance"] < 0.8
+    assert {level["n"] for level in kept["levels"].values()} == {36}
+    assert "66.67" in out and "kept in kept.json" in out
+    code, _, _ = riddle("controls", *words, "task=docvqa")
+    assert code == 0 and set(json.loads((place / "kept.json").read_text())["tasks"]) == {"docvqa", "pope"}
+    monkeypatch.setattr("tasks.mini.controls.FILE", place / "kept.json")
+    shown = riddle("ls", "task", "pope")[1]
+    assert "mini controls" in shown and "model oracle" in shown and "always 'Yes': 66.67" in shown
+    (place / "kept.json").unlink()
+    assert "mini controls" not in riddle("ls", "task", "pope")[1]
+
+
+def test_controls_of_a_model_that_looks_fall_without_its_pictures(riddle, place):
+    (place / "their_models" / "__init__.py").write_text(LOOKS)
+    words = ["plugins=[their_models]", "model=theirs", "~model.ends", "task=pope", "mini.n=36", "output=json", "out=kept.json"]
+    code, out, err = riddle("controls", *words)
+    assert code == 0, err
+    (result,) = json.loads(out)["results"]
+    values = {name: level["value"] for name, level in result["levels"].items()}
+    assert values["with pictures"] > values["swapped"] and values["blind"] == pytest.approx(2 / 3)
+
+
+def test_controls_that_are_not_complete_are_not_kept(riddle, place):
+    code, _, err = riddle("controls", "model=oracle", "mini.n=6", "task=pope", "out=kept.json")
+    assert code == 1 and "at least two different pictures" in err and not (place / "kept.json").exists()
+    for word in ("data=official", "dry=true", "control=blind"):
+        code, _, err = riddle("controls", "model=oracle", "task=pope", word)
+        assert code == 2 and "leave out data, dry and control" in err
+    (place / "kept.json").write_text("[]")
+    code, _, err = riddle("controls", "model=oracle", "mini.n=36", "task=pope", "out=kept.json")
+    assert code == 1 and "kept.json: no file of controls" in err and (place / "kept.json").read_text() == "[]"
+
+
+def test_the_cards_of_all_mini_benchmarks_show_their_controls(riddle):
+    """What stands in the repository was written by the command, for the versions of the tasks that stand there."""
+    for name in ("pope", "mme", "mmbench_en", "mathvista", "refcoco_val", "docvqa", "videobench"):
+        shown = riddle("ls", "task", name)[1]
+        assert "mini controls" in shown and "blind: " in shown and "give riddle controls again" not in shown
 
 
 def test_a_bench_that_is_none_gets_the_nearest(riddle):

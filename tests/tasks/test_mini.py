@@ -119,7 +119,7 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(root: Path,
 
 
 DRAWN = {"mme": "ba465563e23c30ec", "mmbench_en": "5cc3306f7c4c1a52", "mathvista": "caa41ae387b2cde7", "pope": "69c757bbfef49dbd"}
-"""What questions and answers (without pictures) of seed 0 and n 30 have been since version 2."""
+"""What questions and answers (without pictures) of seed 0 and n 30 have been since version 2 (3 changed DocVQA only)."""
 
 
 @pytest.mark.parametrize("name", DRAWN)
