@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from harness.errors import DatasetError
 from harness.results import whole, write_json
+from harness.task import fitting
 from models.sphinx_x.corpus.families import convert
 from models.sphinx_x.corpus.families.source import Source
 from models.sphinx_x.corpus.mixture import FILES, DataSet, Group, Mixture, read_mixture
@@ -103,7 +104,8 @@ def _converted(mixture: Mixture, name: str, data: DataSet) -> dict[str, Any]:
     done = _read(report)
     if done.get("fingerprint") != mark or not file.is_file():
         source = Source(name=name, root=mixture.root, turns=mixture.turns)
-        count = write_conversations(file, convert(source, data.converter, data.settings))
+        with fitting(name):
+            count = write_conversations(file, convert(source, data.converter, data.settings))
         done = {"fingerprint": mark, "conversations": count, "bad": source.skips.record()}
         write_json(report, done)
     return {"state": "converted", **done}

@@ -18,6 +18,7 @@ from harness.data.media import read_header
 from harness.data.sources import find_files, media_below
 from harness.data.tables import Row, read_table
 from harness.errors import DatasetError, MediaError
+from harness.task import fitting
 from models.sphinx_x.corpus.records import Conversation, Mark
 
 NAMED = 20
@@ -71,9 +72,11 @@ class Source:
     skips: Skips = field(default_factory=Skips)
 
     def attempt(self, make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Call ``make``; a record that does not fit is counted and None returned."""
+        """Call ``make``; a record that does not fit is counted and None returned. An argument with ``where`` names its place."""
+        where = next((str(one.where) for one in args if hasattr(one, "where")), self.name)
         try:
-            return make(*args, **kwargs)
+            with fitting(where):
+                return make(*args, **kwargs)
         except BadRecord as error:
             self.skips.add(error.reason, str(error))
         except DatasetError as error:
