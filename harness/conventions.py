@@ -1,4 +1,4 @@
-"""Sets of named conventions that benchmarks of a kind share: boxes, ANLS, options, typed answers, yes or no.
+"""Sets of named conventions that benchmarks of a kind share: boxes, short answers, options, typed answers, yes or no.
 
 A task takes a set whole (``conventions=boxes()``), or adds its official scorer's own to it. Not here: what only one benchmark
 does, and the parsers, scores and metrics themselves (``harness.parsers``, ``harness.metrics``).
@@ -6,10 +6,11 @@ does, and the parsers, scores and metrics themselves (``harness.parsers``, ``har
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from harness.boxes import Frame, from_pixels, read
-from harness.metrics import grounding, text
+from harness.metrics import grounding, text, vqa
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
 from harness.parsers.box import all_boxes, answer_box, bracketed_decimals, first_brackets, lenient_numbers
@@ -19,6 +20,9 @@ from harness.parsers.typed import as_written, by_rule, option_or_bare_number, wi
 from harness.parsers.yes_no import only_one_of_both, whole_reply
 from harness.task import Convention
 from harness.types import Sample
+
+Measure = Callable[[str, Sequence[str]], float]
+"""How well a text answers, given the references: 0 to 1."""
 
 
 def boxes(*further: Metric) -> dict[str, Convention]:
@@ -89,6 +93,54 @@ def anls(by: str) -> dict[str, Convention]:
             score=text.text_score("anls", partial(text.due_anls, fold=str.lower)),
             note="pix2struct and UReader: as due, lower-cased.",
         ),
+    }
+
+
+VQA_METRICS = tuple(
+    Metric(name=name, estimator=mean("accuracy"), by=by)
+    for name, by in (("accuracy", None), ("answer_type", "answer_type"), ("question_type", "question_type"))
+)
+"""VQA accuracy over all questions, and as the official scorer prints it by the types of answers and questions."""
+
+
+def consensus(official: Measure, lmms_eval: Measure = vqa.textvqa_accuracy) -> dict[str, Convention]:
+    """Short answers against those of ten people: VQA accuracy, in the readings that are in use.
+
+    Args:
+        official: the benchmark's own.
+        lmms_eval: that of lmms-eval's task.
+    """
+
+    def scored(measure: Measure, note: str = "") -> Convention:
+        return Convention(
+            parse=as_given, score=text.text_score("accuracy", measure), metrics=VQA_METRICS, primary="accuracy", note=note
+        )
+
+    return {
+        "official": scored(official),
+        "strict": scored(vqa.always_normalised, "The official normalisation, on both sides and also where all answers agree."),
+        "paper": scored(
+            vqa.accessory_accuracy, "The SPHINX authors' code: human answers keep their capitals, articles and number words."
+        ),
+        "vlmevalkit": scored(
+            partial(vqa.always_normalised, marks=vqa.VLMEVALKIT), "Both sides always normalised; a number keeps its final period."
+        ),
+        "lmms_eval": scored(lmms_eval, "Both sides always normalised, as its task for this benchmark does."),
+    }
+
+
+def exact(metrics: tuple[Metric, ...], primary: str = "accuracy") -> dict[str, Convention]:
+    """Short answers by exact match after different foldings; benchmarks add their official one."""
+
+    def scored(fold: Callable[[str], str], note: str) -> Convention:
+        score = text.text_score("correct", text.equals(fold))
+        return Convention(parse=as_given, score=score, metrics=metrics, primary=primary, note=note)
+
+    return {
+        "paper": scored(text.without_periods, "The SPHINX authors': stripped, lower-cased, every period deleted (3.5 is 35)."),
+        "vlmevalkit": scored(text.lowered, "Stripped and lower-cased; a final period is wrong."),
+        "lmms_eval": scored(text.without_marks, "Lower-cased, all ASCII punctuation deleted."),
+        "llava": scored(text.without_final_periods, "LLaVA's conversion: lower-cased, final periods deleted."),
     }
 
 

@@ -18,6 +18,9 @@ SHORT_ANSWER = "Answer the question using a single word or phrase."
 OPTION_LETTER = "Answer with the option's letter from the given choices directly."
 """LLaVA-1.5's instruction for multiple choice."""
 
+UNANSWERABLE = "When the provided information is insufficient, respond with 'Unanswerable'."
+"""LLaVA-1.5's further instruction where a question may have no answer (VizWiz); it stands before `SHORT_ANSWER`."""
+
 BOX_OF_FRACTIONS = (
     "Bounding box coordinates are specified in the format (top-left x, top-left y, bottom-right x, bottom-right y). All values "
     "are floating point numbers bounded between 0 and 1. Please provide the bounding box coordinate of the region this sentence "

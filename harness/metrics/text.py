@@ -1,16 +1,19 @@
 """Similarity of short texts: ANLS as the DocVQA organisers compute it, and the reading of the DUE benchmark.
 
-Not here: normalisations that belong to one benchmark's answers (`harness.metrics.vqa`) and exact match. Two functions instead
-of one with switches, because the two published rules differ in what is compared, in the divisor and at the threshold, and the
-same replies score 57.6 under one and 49.1 under the other.
+And exact match of short texts, in the foldings that scorers apply first. Not here: normalisations that belong to one benchmark's
+answers (`harness.metrics.vqa`). Two functions for ANLS instead of one with switches, because the two published rules differ in
+what is compared, in the divisor and at the threshold, and the same replies score 57.6 under one and 49.1 under the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from string import punctuation
 
 from harness.task import Score
 from harness.types import Parsed, Sample
+
+_NO_MARKS = str.maketrans("", "", punctuation)
 
 
 def anls(prediction: str, references: Sequence[str], threshold: float = 0.5) -> float:
@@ -69,6 +72,45 @@ def due_anls(prediction: str, references: Sequence[str], threshold: float = 0.5,
         distance = Levenshtein.distance(folded, other)
         best = max(best, 1 - (distance / longest if longest else 0.0))
     return best if best > 1 - threshold else 0.0
+
+
+def equals(fold: Callable[[str], str] = str) -> Callable[[str, Sequence[str]], float]:
+    """Exact match of folded texts: 1 if ``fold`` makes the answer equal to a reference, else 0.
+
+    >>> equals()("Yes", ["yes"]), equals(lowered)(" Yes", ["yes"]), equals(without_periods)("3.5", ["35"])
+    (0.0, 1.0, 1.0)
+    """
+
+    def measure(prediction: str, references: Sequence[str]) -> float:
+        return float(fold(prediction) in map(fold, references))
+
+    return measure
+
+
+def lowered(text: str) -> str:
+    """Strip and lower-case: open-compass/VLMEvalKit vlmeval/dataset/utils/vqa_eval.py, method ``accuracy``, at e8e78f0."""
+    return text.strip().lower()
+
+
+def without_periods(text: str) -> str:
+    """Delete every period, strip, lower-case, so that 3.5 is 35.
+
+    Source: Alpha-VLLM/LLaMA2-Accessory@3777c43 accessory/eval_mm/utils/metric.py evaluate_exact_match_accuracy.
+    """
+    return lowered(text.replace(".", ""))
+
+
+def without_final_periods(text: str) -> str:
+    """Delete periods at the end and lower-case: haotian-liu/LLaVA scripts/convert_gqa_for_eval.py at c121f04."""
+    return text.rstrip(".").lower()
+
+
+def without_marks(text: str) -> str:
+    """Lower-case and delete all ASCII punctuation, so that a t-shirt is a tshirt.
+
+    Source: EvolvingLMMs-Lab/lmms-eval lmms_eval/api/metrics.py exact_match with ignore_case and ignore_punctuation, at 75571cf.
+    """
+    return text.lower().translate(_NO_MARKS)
 
 
 def text_score(name: str, measure: Callable[[str, Sequence[str]], float]) -> Score:

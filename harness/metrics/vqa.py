@@ -1,21 +1,44 @@
 """VQA accuracy with ten human answers (VQAv2, OK-VQA), and its relatives for TextVQA and VizWiz.
 
-Not here: ANLS and exact match. The three functions share one normalisation and one formula and differ only in which strings are
-normalised, as the three official scorers do. The formula is the mean over the leave-one-out sets, not the popular shortcut
-``min(matches / 3, 1)``, which is wrong in the second decimal.
+Not here: ANLS and exact match. The functions share one normalisation and one formula and differ only in which strings are
+normalised and by which `Marks`, as the official scorers and toolkits do. The formula is the mean over the leave-one-out sets, not
+the popular shortcut ``min(matches / 3, 1)``, which is wrong in the second decimal.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _HAS_PUNCTUATION = re.compile(f"[{re.escape(_PUNCTUATION)}]")
 _DELETE = str.maketrans("", "", _PUNCTUATION)
-_DIGIT_COMMA_DIGIT = re.compile(r"[0-9],[0-9]")
-_PERIOD = re.compile(r"\.(?![0-9])")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Where implementations of the punctuation rule differ; each is the same to the letter on plain English answers.
+
+    Attributes:
+        comma: what anywhere in a text makes all its punctuation be deleted.
+        period: which periods are removed.
+    """
+
+    comma: re.Pattern[str]
+    period: re.Pattern[str]
+
+
+OFFICIAL = Marks(re.compile(r"[0-9],[0-9]"), re.compile(r"\.(?![0-9])"))
+"""GT-Vision-Lab/VQA under Python 2, where ``\\d`` is an ASCII digit; its look-behind is mistyped, so "5." loses its period."""
+PYTHON3 = Marks(re.compile(r"\d,\d"), re.compile(r"\.(?!\d)"))
+"""The same code under Python 3, where digits of any script count: TextVQA, VizWiz and the SPHINX authors."""
+LMMS_EVAL = Marks(re.compile(r"(?<=\d),+(?=\d)"), PYTHON3.period)
+"""lmms-eval (after mmf): several commas between digits are one."""
+VLMEVALKIT = Marks(PYTHON3.comma, re.compile(r"(?<!\d)\.(?!\d)"))
+"""VLMEvalKit mended the look-behind: "5." keeps its period, and a final one makes a number wrong."""
+
 _MAX_PERIODS = 32
 """The official code passes ``re.UNICODE`` (32) where ``sub`` expects the number of replacements."""
 
@@ -80,6 +103,47 @@ def vqa_accuracy(prediction: str, references: Sequence[str]) -> float:
     return _leave_one_out(answers.count(answer), len(answers))
 
 
+def always_normalised(prediction: str, references: Sequence[str], marks: Marks = OFFICIAL) -> float:
+    """VQA accuracy with both sides normalised always, also where the references are unanimous.
+
+    Range 0 to 1; the formula of `vqa_accuracy`. Source: open-compass/VLMEvalKit ``vlmeval/dataset/utils/vqa_eval.py`` at e8e78f0
+    (`VLMEVALKIT`), EvolvingLMMs-Lab/lmms-eval ``lmms_eval/tasks/vqav2/utils.py`` at 75571cf (`LMMS_EVAL`).
+
+    >>> always_normalised("Yes.", ["yes"] * 10), always_normalised("5.", ["5"] * 10, VLMEVALKIT)
+    (1.0, 0.0)
+    """
+    answers = [normalise_answer(reference, marks) for reference in references]
+    return _leave_one_out(answers.count(normalise_answer(prediction, marks)), len(answers))
+
+
+def accessory_accuracy(prediction: str, references: Sequence[str], told_apart: bool = True) -> float:
+    """VQA accuracy as the SPHINX authors computed it, after the official code of before 2021.
+
+    The prediction is normalised wholly, the references only lose their punctuation and only where they differ; so references with
+    capitals, articles or number words are out of reach. Range 0 to 1; the formula of `vqa_accuracy`.
+
+    Args:
+        prediction: the answer.
+        references: the human answers.
+        told_apart: whether each has an ``answer_id``. Without one (VizWiz as released, all of one confidence) the authors leave
+            out *all* equal answers with each: ``(n - c) min(1, c / 3) / n``, and an answer that all give scores 0.
+
+    Source: Alpha-VLLM/LLaMA2-Accessory@3777c43 ``accessory/eval_mm/utils/vqa_eval.py``.
+
+    >>> accessory_accuracy("two", ["two"] * 10), accessory_accuracy("a red-bus", ["red bus"] * 9 + ["car"])
+    (0.0, 1.0)
+    >>> accessory_accuracy("car", ["car"] * 10), accessory_accuracy("car", ["car"] * 10, told_apart=False)
+    (1.0, 0.0)
+    """
+    answers = list(references)
+    if len(set(answers)) > 1:
+        answers = [without_punctuation(reference, PYTHON3) for reference in answers]
+    matches, n = answers.count(normalise_answer(prediction, PYTHON3)), len(answers)
+    if told_apart or not n:
+        return _leave_one_out(matches, n)
+    return (n - matches) * min(1.0, matches / 3) / n
+
+
 def textvqa_accuracy(prediction: str, references: Sequence[str]) -> float:
     """VQA accuracy as TextVQA's scorer has it: both sides normalised always; commas and question marks go, "'s" splits off.
 
@@ -102,7 +166,7 @@ def vizwiz_accuracy(prediction: str, references: Sequence[str]) -> float:
     >>> vizwiz_accuracy("Unanswerable.", ["unanswerable"] * 10), vizwiz_accuracy("two", ["two"] * 10)
     (1.0, 0.0)
     """
-    return _leave_one_out(list(references).count(normalise(_clean_ends(prediction))), len(references))
+    return _leave_one_out(list(references).count(normalise_answer(prediction, PYTHON3)), len(references))
 
 
 def _leave_one_out(matches: int, n: int) -> float:
@@ -116,29 +180,39 @@ def _clean_ends(text: str) -> str:
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
-@lru_cache(maxsize=65536)
-def normalise(text: str) -> str:
-    """Apply the official punctuation, number, article and contraction rules to one answer.
+def normalise_answer(text: str, marks: Marks = OFFICIAL) -> str:
+    """Clean the ends of an answer and `normalise` it."""
+    return normalise(_clean_ends(text), marks)
 
-    A punctuation character is deleted if it touches a space in ``text`` or if digit-comma-digit occurs anywhere in it, else it
-    becomes a space. A period stays only before a digit.
+
+@lru_cache(maxsize=65536)
+def normalise(text: str, marks: Marks = OFFICIAL) -> str:
+    """Apply the official punctuation, number, article and contraction rules to one answer.
 
     >>> normalise("The T-shirt, 1,000 dont"), normalise("t-shirt"), normalise("3.5 u.s.a."), normalise("none")
     ("tshirt 1000 don't", 't shirt', '3.5 usa', '0')
     """
+    words = (_NUMBERS.get(word, word) for word in without_punctuation(text, marks).lower().split())
+    return " ".join(_CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
+
+
+def without_punctuation(text: str, marks: Marks = OFFICIAL) -> str:
+    """Apply the punctuation rule alone.
+
+    A character is deleted if it touches a space in ``text`` or if digit-comma-digit occurs anywhere in it, else it becomes a
+    space. A period stays only before a digit.
+    """
     bare = text
     if _HAS_PUNCTUATION.search(text):
-        if _DIGIT_COMMA_DIGIT.search(text):
+        if marks.comma.search(text):
             bare = text.translate(_DELETE)
         else:
             for mark in set(_HAS_PUNCTUATION.findall(text)):
                 bare = bare.replace(mark, "" if f"{mark} " in text or f" {mark}" in text else " ")
-    if "." in bare:
-        bare = _PERIOD.sub("", bare, count=_MAX_PERIODS)
-    words = (_NUMBERS.get(word, word) for word in bare.lower().split())
-    return " ".join(_CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
+    return marks.period.sub("", bare, count=_MAX_PERIODS) if "." in bare else bare
 
 
 @lru_cache(maxsize=65536)
 def _textvqa_normalise(text: str) -> str:
-    return normalise(_clean_ends(text.lower().replace(",", "").replace("?", "").replace("'s", " 's")))
+    words = text.lower().replace(",", "").replace("?", "").replace("'s", " 's")
+    return normalise_answer(words.strip(), PYTHON3)
