@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from harness.build import target_problems
 from harness.catalog import Catalog
 from harness.commands.describe import SHAPES
+from harness.errors import ConfigError
 from harness.schema import MISSING, read
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -87,3 +88,8 @@ def test_every_file_says_in_its_first_line_what_it_is_for(file):
 def test_required_values_are_left_to_the_user():
     values = composed("eval", "model=custom")
     assert values["model"]["_target_"] == MISSING
+
+
+def test_a_model_without_weights_of_its_own_asks_for_a_folder():
+    with pytest.raises(ConfigError, match=r"model\.weights: missing; say model\.weights="):
+        read(SHAPES["eval"], composed("eval", "model=sphinx_moe"))

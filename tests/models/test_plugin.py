@@ -90,6 +90,7 @@ def test_a_folder_without_weights_is_an_error_that_names_the_file(tmp_path: Path
         ({"device": "abacus"}, r"device='abacus'"),
         ({"device": f"cuda:{torch.cuda.device_count()}"}, r"CUDA device"),
         ({"max_batch": 0}, r"max_batch=0"),
+        ({"variant": "sphinx_moe"}, r"holds variant micro, not sphinx_moe"),
         ({"active_experts": 2}, r"active_experts=2"),
     ],
 )
