@@ -1,42 +1,96 @@
-"""A model as a folder: ``model.safetensors``, ``config.json`` (the variant's fields), ``tokenizer.json``.
+"""A model as a folder: ``config.json`` (the variant's fields), ``model.safetensors``, and its tokenizer.
 
-Not here: optimiser state and other things that only training needs (``train.state``). Weights are stored in half precision
-and loaded as float32; tensors that are missing, surplus or of another shape are all named in one error, nothing half-loaded.
+Weights of more than `SHARD` bytes lie in ``model-00001-of-0000N.safetensors`` with an index beside. Not here: optimiser state
+and other things that only training needs (``train.state``), folders of other people (``official``) and folders for them
+(``official.export``). Tensors that are missing, surplus or of another shape are all named in one error; nothing is half-loaded.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from harness.errors import ConfigError
 from models.sphinx_x.model import SphinxX
+from models.sphinx_x.sources import INDEX_SUFFIX, Converted, Memory, Safetensors, Source, fill, misfits, parts, refuse
+from models.sphinx_x.sources import without_memory as _without_memory
+from models.sphinx_x.stored import stored_pieces
 from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.variants import Variant
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 SCHEMA = 1
-
+SHARD = 4 * 2**30
+"""Bytes of weights in one file."""
 
 Precision = Literal["float16", "bfloat16", "float32"]
 
 
-def save(folder: Path, model: SphinxX, tokenizer: Tokenizer, dtype: Precision = "float16") -> None:
-    """Write the folder, each file atomically, weights last."""
+def save(folder: Path, model: SphinxX, tokenizer: Tokenizer, dtype: Precision = "float16", shard: int = SHARD) -> None:
+    """Write the folder, each file atomically, weights last; ``shard`` is the number of bytes in one file of weights."""
     folder.mkdir(parents=True, exist_ok=True)
     kind = getattr(torch, dtype)
-    weights = {name: value.detach().to("cpu", kind).contiguous() for name, value in model.state_dict().items()}
-    config = {"schema": SCHEMA, "dtype": dtype, "variant": model.variant.to_json()}
+    own = {name: value.detach() for name, value in parts(model).items()}
+    stored = Converted(Memory(own), [piece.inverse() for piece in stored_pieces(list(own))])
+    write_config(folder, model.variant, dtype)
+    _replace(folder / tokenizer.FILE, tokenizer.save)
+    write_weights(folder, stored, lambda value: value.to("cpu", kind), shard)
+
+
+def write_config(folder: Path, variant: Variant, dtype: str, extra: Mapping[str, Any] | None = None) -> None:
+    """Write ``config.json``."""
+    config = {"schema": SCHEMA, "dtype": dtype, "variant": variant.to_json(), **(extra or {})}
     _replace(folder / CONFIG, lambda path: path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8"))
-    _replace(folder / TOKENIZER, tokenizer.save)
-    _replace(folder / WEIGHTS, lambda path: save_file(weights, path))
+
+
+def write_weights(
+    folder: Path, source: Source, convert: Callable[[Tensor], Tensor] = Tensor.contiguous, shard: int = SHARD, name: str = WEIGHTS
+) -> None:
+    """Write tensors as one safetensors file, or as several and an index if they hold more than ``shard`` bytes.
+
+    Files are written one after another, so no more than one of them is in memory.
+    """
+    groups = _groups(source, convert, shard)
+    stem, _, suffix = name.rpartition(".")
+    written: list[tuple[Path, list[str], int]] = []
+    for number, group in enumerate(groups, start=1):
+        path = folder / f"{stem}-{number:05}.{suffix}.partial"
+        save_file(group, path, metadata={"format": "pt"})
+        written.append((path, list(group), sum(value.nbytes for value in group.values())))
+        source.release()
+    if len(written) == 1:
+        written[0][0].replace(folder / name)
+        (folder / (name + INDEX_SUFFIX)).unlink(missing_ok=True)
+        return
+    places: dict[str, str] = {}
+    for number, (partial, names, _) in enumerate(written, start=1):
+        path = folder / f"{stem}-{number:05}-of-{len(written):05}.{suffix}"
+        partial.replace(path)
+        places |= dict.fromkeys(names, path.name)
+    index = {"metadata": {"total_size": sum(size for _, _, size in written)}, "weight_map": places}
+    text = json.dumps(index, indent=2) + "\n"
+    _replace(folder / (name + INDEX_SUFFIX), lambda path: path.write_text(text, encoding="utf-8"))
+    (folder / name).unlink(missing_ok=True)
+
+
+def _groups(source: Source, convert: Callable[[Tensor], Tensor], shard: int) -> Iterator[dict[str, Tensor]]:
+    """Tensors in order, in groups of at most ``shard`` bytes (or of one tensor that is larger)."""
+    held: dict[str, Tensor] = {}
+    size = 0
+    for name in source.shapes():
+        value = convert(source.read(name)).contiguous()
+        if held and size + value.nbytes > shard:
+            yield held
+            held, size = {}, 0
+        held[name] = value
+        size += value.nbytes
+    yield held
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
@@ -45,11 +99,11 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
     partial.replace(path)
 
 
-def load_variant(folder: Path) -> Variant:
-    """The variant of a folder, without its weights."""
+def load_config(folder: Path) -> dict[str, Any]:
+    """``config.json`` of a folder. Raises `ConfigError` naming the file if it is missing, no JSON or of another schema."""
     path = folder / CONFIG
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         needs = f"a model folder holds {CONFIG}, {WEIGHTS} and {TOKENIZER}"
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); {needs}") from error
@@ -57,32 +111,47 @@ def load_variant(folder: Path) -> Variant:
         raise ConfigError(f"{path}: is not JSON ({error})") from error
     if values.get("schema") != SCHEMA:
         raise ConfigError(f"{path}: schema {values.get('schema')!r}, this version reads {SCHEMA}")
-    return Variant.from_json(values["variant"])
+    return values
+
+
+def load_variant(folder: Path) -> Variant:
+    """The variant of a folder, without its weights."""
+    return Variant.from_json(load_config(folder)["variant"])
 
 
 def load(folder: Path, *, active_experts: int | None = None) -> tuple[SphinxX, Tokenizer]:
     """Model (float32, in evaluation mode) and tokenizer of a folder."""
-    model = SphinxX(load_variant(folder))
-    try:
-        weights = load_file(folder / WEIGHTS)
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(f"{folder / WEIGHTS}: cannot be read ({error})") from error
-    assign(model, weights, source=str(folder / WEIGHTS))
+    with _without_memory():
+        model = SphinxX(load_variant(folder))
+    load_into(model, folder)
     if active_experts is not None:
         model.set_active_experts(active_experts)
-    return model.eval(), Tokenizer.load(folder / TOKENIZER)
+    return model.eval(), load_tokenizer(folder)
+
+
+def load_into(model: SphinxX, folder: Path) -> None:
+    """Fill a model with the weights of a folder. Raises one `ConfigError` for every tensor that does not fit."""
+    source = Safetensors(folder / WEIGHTS)
+    _fill(model, source, str(folder / WEIGHTS))
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a folder, of whatever kind. Raises `ConfigError` naming the file if there is none."""
+    from models.sphinx_x.official.tokenizer import find_tokenizer
+
+    found = find_tokenizer(folder)
+    return Tokenizer.load(folder / TOKENIZER) if found is None else found
 
 
 def assign(model: SphinxX, weights: dict[str, Tensor], *, source: str) -> None:
     """Copy weights into the model; one `ConfigError` lists every tensor that is missing, surplus or of another shape."""
-    wanted = model.state_dict()
-    problems = [f"{name}: missing" for name in wanted if name not in weights]
-    problems += [f"{name}: unknown" for name in weights if name not in wanted]
-    problems += [
-        f"{name}: shape {tuple(weights[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    if problems:
-        raise ConfigError(f"{source}: does not fit variant {model.variant.name}:\n  " + "\n  ".join(problems))
-    model.load_state_dict({name: value.float() for name, value in weights.items()})
+    _fill(model, Memory(weights), source)
+
+
+def _fill(model: SphinxX, source: Source, where: str) -> None:
+    """Check everything, then copy."""
+    own = parts(model)
+    pieces = stored_pieces(list(own))
+    stored = Converted(Memory(own), [piece.inverse() for piece in pieces]).shapes()
+    refuse(misfits(source.shapes(), stored), f"{where}: does not fit variant {model.variant.name}")
+    fill(model, Converted(source, pieces))

@@ -24,6 +24,9 @@ FRACTIONS = tuple(f"{hundredths / 100:.2f}" for hundredths in range(101))
 class Tokenizer:
     """Encodes whole prompts; ``bos``, ``eos``, ``pad`` and ``stop`` are ids."""
 
+    FILE = "tokenizer.json"
+    """Name of its file in a model's folder."""
+
     def __init__(self, backend: Backend, source: str = "tokenizer") -> None:
         self.backend = backend
         self.bos = self._id(BOS, source)
@@ -58,7 +61,7 @@ class Tokenizer:
         return str(self.backend.decode([i for i in ids if i not in (self.bos, self.eos, self.pad)], skip_special_tokens=False))
 
     def save(self, path: Path) -> None:
-        """Write ``tokenizer.json``."""
+        """Write `FILE`."""
         path.write_text(self.backend.to_str(pretty=True), encoding="utf-8")
 
     @staticmethod

@@ -23,6 +23,8 @@ SENTENCEPIECE, FAST, FAST_CONFIG = "tokenizer.model", "tokenizer.json", "tokeniz
 class SentencePieceTokenizer(Tokenizer):
     """Llama's kind. ``pad`` is the unknown token 0, which the authors pad with."""
 
+    FILE = SENTENCEPIECE
+
     def __init__(self, model: bytes, source: str = SENTENCEPIECE) -> None:
         try:
             from sentencepiece import SentencePieceProcessor
@@ -52,7 +54,7 @@ class SentencePieceTokenizer(Tokenizer):
         return str(self._processor.decode([i for i in ids if i < self.size and i not in (self.bos, self.eos, self.pad)]))
 
     def save(self, path: Path) -> None:
-        """Write ``tokenizer.model``."""
+        """Write `FILE`."""
         path.write_bytes(self._model)
 
     @staticmethod
@@ -68,6 +70,12 @@ class FastTokenizer(Tokenizer):
         self.backend = backend
         self.bos, self.eos = self._id(bos, source), self._id(eos, source)
         self.pad, self.stop = 0, self.eos
+        self._named = {"bos_token": bos, "eos_token": eos}
+
+    def save(self, path: Path) -> None:
+        """Write `FILE`, and beside it which its start and end token are."""
+        super().save(path)
+        path.with_name(FAST_CONFIG).write_text(json.dumps(self._named) + "\n", encoding="utf-8")
 
     def encode_prompt(self, question: str) -> list[int]:
         """Start token, then the open prompt of one question."""

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
 from models.sphinx_x.corpus.records import Conversation
 from models.sphinx_x.segments import Words, encode_segment
 from models.sphinx_x.template import STOP, conversation
@@ -133,3 +136,14 @@ def trimmed(batch: Sequence[Labelled]) -> tuple[list[tuple[int, ...]], list[tupl
     """Ids and labels of a batch, cut after the last column that holds any label, as before the authors' forward pass."""
     last = max(place for example in batch for place, target in enumerate(example.labels) if target != IGNORED)
     return [example.ids[: last + 1] for example in batch], [example.labels[: last + 1] for example in batch]
+
+
+def answer_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy (nats) over the targets of a micro-batch.
+
+    Args:
+        logits: at the positions of the text, [n, positions, vocabulary]. With a picture these are the last ones of the sequence,
+            so the first stands at the picture's end and predicts the token after the start token.
+        labels: [n, positions], 0 where nothing is learned.
+    """
+    return cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=IGNORED)

@@ -1,0 +1,154 @@
+"""Between the authors' folders and ours: load them as a model, or turn one kind of folder into another.
+
+Not here: names (``names``, ``encoders``), files (``shards``), and folders for transformers (``export``). Everything is checked by
+names and shapes before a single tensor is read, and one error lists all that does not fit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from harness.errors import ConfigError
+from models.sphinx_x.model import SphinxX
+from models.sphinx_x.official.layout import CONFIG, META, config_of, kind_of, read_json, read_variant
+from models.sphinx_x.official.names import is_encoder, is_unused, pieces
+from models.sphinx_x.official.shards import Layered, open_folders, write_shards
+from models.sphinx_x.official.tokenizer import find_tokenizer
+from models.sphinx_x.sources import Converted, Memory, Piece, Source, fill, misfits, parts, refuse, shapes_made, without_memory
+from models.sphinx_x.tokenizer import Tokenizer
+from models.sphinx_x.variants import Variant
+from models.sphinx_x.vision import EncoderBuilder
+
+Part = Literal["language", "connector", "encoders"]
+Format = Literal["riddle", "official", "hf"]
+
+UNUSED = "unused.safetensors"
+"""In our folders: tensors of the authors' files that the model has no use for, kept so that the way back gives the same files."""
+
+
+@dataclass(frozen=True)
+class Official:
+    """The authors' folders, checked, nothing read yet.
+
+    Attributes:
+        model: of the right variant, its parameters without memory (see `sources.fill`).
+        tensors: under our names.
+        unused: under the authors' names, what the model has no place for.
+        config: ``config.json`` as it stood.
+    """
+
+    model: SphinxX
+    tensors: Converted
+    unused: Source
+    tokenizer: Tokenizer | None
+    kind: str
+    config: dict[str, Any]
+
+
+def part_of(name: str) -> Part:
+    """What a tensor of the authors' files belongs to."""
+    if is_encoder(name):
+        return "encoders"
+    language = name.startswith(("llma.layers.", "llma.tok_embeddings.", "llma.norm.", "llma.output."))
+    return "language" if language else "connector"
+
+
+def open_official(
+    folders: Sequence[Path],
+    *,
+    optional: Collection[Part] = (),
+    build_encoder: EncoderBuilder | None = None,
+    max_positions: int | None = None,
+) -> Official:
+    """Open the authors' folders; later ones override earlier ones, a ``model-diff`` is added onto what stands before it.
+
+    Args:
+        folders: the last one with a ``meta.json`` says what the model is; the last one with a tokenizer gives it.
+        optional: parts that may be wholly absent (Meta's files hold the language model alone).
+        build_encoder: other modules in the encoders' places, for tests.
+        max_positions: longest sequence; by default as in ``config.json``.
+
+    Raises:
+        ConfigError: a file is missing, damaged or holds code, or tensors do not fit; one message names them all.
+    """
+    described = [folder for folder in folders if (folder / META).is_file()]
+    if not described:
+        raise ConfigError(f"{', '.join(map(str, folders)) or 'no folder'}: holds no {META}, which says what the model is")
+    tokenizers = [one for folder in folders if folder.is_dir() and (one := find_tokenizer(folder))]
+    variant = read_variant(described[-1], vocab=tokenizers[-1].size if tokenizers else None)
+    if max_positions:
+        variant = replace(variant, backbone=replace(variant.backbone, max_positions=max_positions))
+    with without_memory():
+        model = SphinxX(variant, build_encoder)
+    found = open_folders(folders, variant.backbone.experts)
+    table = pieces(variant, list(parts(model)))
+    _check(found, model, table, optional, f"{', '.join(map(str, folders))}: does not fit {variant.name}{_vocabulary(tokenizers)}")
+    unused = Converted(found, [Piece((name,), (name,)) for name in found.shapes() if is_unused(name)])
+    kind = str(read_json(described[-1] / META)["llama_type"])
+    config = read_json(described[-1] / CONFIG)
+    tokenizer = tokenizers[-1] if tokenizers else None
+    return Official(model.eval(), Converted(found, table), unused, tokenizer, kind, config)
+
+
+def _vocabulary(tokenizers: Sequence[Tokenizer]) -> str:
+    return f" with the tokenizer's {tokenizers[-1].size} ids" if tokenizers else ""
+
+
+def _check(found: Layered, model: SphinxX, table: Iterable[Piece], optional: Collection[Part], head: str) -> None:
+    """Raise one error for all tensors that do not fit."""
+    own = {name: tuple(value.shape) for name, value in parts(model).items()}
+    wanted = shapes_made([piece.inverse() for piece in table], own)
+    have = {name: shape for name, shape in found.shapes().items() if not is_unused(name)}
+    absent = {part for part in optional if not any(part_of(name) == part for name in have)}
+    refuse(misfits(have, wanted, may_lack=lambda name: part_of(name) in absent), head)
+
+
+def load_official(
+    folders: Sequence[Path],
+    *,
+    dtype: torch.dtype | None = torch.float32,
+    optional: Collection[Part] = (),
+    build_encoder: EncoderBuilder | None = None,
+    max_positions: int | None = None,
+) -> tuple[SphinxX, Tokenizer | None]:
+    """A model in evaluation mode, and its tokenizer if a folder has one; arguments and errors are those of `open_official`.
+
+    ``dtype`` None keeps the stored precision. Parts that are absent keep random weights.
+    """
+    opened = open_official(folders, optional=optional, build_encoder=build_encoder, max_positions=max_positions)
+    model, held = opened.model, list(opened.tensors.shapes())
+    if len(held) < len(parts(model)):
+        model = SphinxX(model.variant, build_encoder).eval().to(dtype or torch.float32)
+    fill(model, opened.tensors, dtype, held)
+    return model, opened.tokenizer
+
+
+def write_official(folder: Path, variant: Variant, source: Source, *, ranks: int = 1, unused: Source | None = None) -> None:
+    """Write a folder that the authors' code reads.
+
+    Args:
+        folder: receives weights, ``config.json`` and ``meta.json``.
+        variant: one of the published layouts, with any language model.
+        source: tensors under our names.
+        ranks: model-parallel size.
+        unused: tensors under the authors' names that are written too.
+
+    Raises:
+        ConfigError: there is no such layout, or the ranks do not divide the model.
+    """
+    kind, backbone = kind_of(variant), variant.backbone
+    sizes = {"heads": backbone.heads, "key-value heads": backbone.kv_heads, "channels": backbone.width}
+    sizes |= {"feed-forward width": backbone.ffn, "vocabulary": backbone.vocab}
+    bad = [f"{name}: {size}" for name, size in sizes.items() if ranks < 1 or size % ranks]
+    refuse(bad, f"shards={ranks}: does not divide the model")
+    back = [piece.inverse() for piece in pieces(variant, list(source.shapes()))]
+    extra = unused or Memory({})
+    write_shards(Layered([(Converted(source, back), False), (extra, False)]), folder, ranks, backbone.experts)
+    for name, values in ((CONFIG, config_of(variant)), (META, {"llama_type": kind})):
+        (folder / name).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
