@@ -37,8 +37,9 @@ def draw_layouts(root: Path, n: int, names: Collection[str] = tuple(WRITERS)) ->
     elif root.is_dir() and any(root.iterdir()):
         raise DatasetError(f"{root}: holds files that were not drawn (no {MARKER}); name another root, or say mixture.drawn=0")
     left = [name for name in names if name not in drawn]
-    for name in left:
-        WRITERS[name](Paper(root, n))
-        drawn.append(name)
     if left:
-        write_json(marker, {**facts, "sets": drawn})
+        root.mkdir(parents=True, exist_ok=True)
+        write_json(marker, {**facts, "sets": drawn})  # before the first file, so that a run which was killed can go on
+        for name in left:
+            WRITERS[name](Paper(root, n))
+        write_json(marker, {**facts, "sets": [*drawn, *left]})

@@ -1,4 +1,7 @@
-"""Paper to draw on: pictures of the mini world's training split saved once, and the files of annotations beside them."""
+"""Paper to draw on: pictures of the mini world's training split saved once, and the files of annotations beside them.
+
+Nothing is synced to disk: what counts as drawn stands in the marker that is written last.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from harness.results import whole
 from harness.world import Chart, Page, Scene, Sign, Table, World, draw
 
 Box = Mapping[str, int]
@@ -38,15 +40,13 @@ class Paper:
         """Write a text file."""
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        with whole(file) as part:
-            part.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
 
     def save(self, world: World, path: str) -> None:
         """Save a picture in the format that its name asks for."""
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        with whole(file) as part:
-            world.image.save(part, "JPEG" if file.suffix in (".jpg", ".jpeg") else "PNG", quality=95)
+        world.image.save(file, "JPEG" if file.suffix in (".jpg", ".jpeg") else "PNG", quality=95)
 
     def scenes(self, template: str) -> Iterator[tuple[int, Scene]]:
         """Draw scenes under the names of a template with ``{}`` for the number, from 1 on; empty saves none."""

@@ -33,28 +33,28 @@ def read_coco(source: Source, *, files: str | Sequence[str], pictures: str, crow
         kinds = {row["id"]: row for row in source.rows(file, "categories")}
         found, bad = _annotations(source, file, kinds, crowds)
         for row in source.rows(file, "images"):
-            if row.get("id") in bad:
+            name = str(row.get("id"))
+            if name in bad:
                 continue  # counted where its annotation stands
-            if made := source.attempt(_picture, source, row, pictures, found.pop(row.get("id"), []), kinds):
+            if made := source.attempt(_picture, source, row, pictures, found.pop(name, []), kinds):
                 yield made
         left = next(iter(found), None)
         if left is not None:
             raise DatasetError(f"{file}: annotations of {len(found)} pictures that are not among its images (first: {left})")
 
 
-def _annotations(source: Source, file: str, kinds: Mapping[Any, Row], crowds: bool) -> tuple[dict[Any, list[Packed]], set[Any]]:
+def _annotations(source: Source, file: str, kinds: Mapping[Any, Row], crowds: bool) -> tuple[dict[str, list[Packed]], set[str]]:
     """Return the objects of each picture, and the pictures of which one does not fit."""
-    found: dict[Any, list[Packed]] = {}
+    found: dict[str, list[Packed]] = {}
     bad = set()
     for row in source.rows(file, "annotations"):
         if row.get("iscrowd") and not crowds:
             continue
         packed = source.attempt(_packed, row, kinds)
         if packed:
-            found.setdefault(row["image_id"], []).append(packed)
+            found.setdefault(str(row["image_id"]), []).append(packed)
         else:
-            bad.add(row.get("image_id"))
-            found.pop(row.get("image_id"), None)
+            bad.add(str(row.get("image_id")))
     return {image: objects for image, objects in found.items() if image not in bad}, bad
 
 

@@ -104,8 +104,9 @@ def _with_root(file: Path, base: Path | None) -> Iterator[tuple[Conversation, Pa
 
 
 def _root_above(file: Path, image: str | None) -> Path | None:
-    """Return the nearest folder at or above the file below which the picture lies."""
-    return next((folder for folder in file.absolute().parents if image and (folder / image).is_file()), None)
+    """Return the nearest of the three folders above the file below which the picture lies."""
+    folders = itertools.islice(file.absolute().parents, 3)
+    return next((folder for folder in folders if image and (folder / image).is_file()), None)
 
 
 def _files(data: Path, root: Path | None) -> list[tuple[Path, Path | None]]:
