@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 MINI: Final = "tasks.mini:write"
-LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
-
-BENCHES: Final[Mapping[str, str]] = {
 CONTROLS: Final = "tasks.mini.controls:keep"
 LEVELS: Final = "tasks.mini.controls:levels"
 CHANCE: Final = "models.chance.Chance"
 CONSTANT: Final = "models.constant.Constant"
+LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
+
+BENCHES: Final[Mapping[str, str]] = {
     "startup": "harness.bench.startup:bench_startup",
     "engine": "harness.bench.engine:bench_engine",
     "scoring": "harness.bench.scoring:bench_scoring",
