@@ -106,11 +106,11 @@ def without_final_periods(text: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """Lower-case and delete all ASCII punctuation, so that a t-shirt is a tshirt.
+    """Strip, lower-case and delete all ASCII punctuation, so that a t-shirt is a tshirt; what it leaves at the ends stays.
 
     Source: EvolvingLMMs-Lab/lmms-eval lmms_eval/api/metrics.py exact_match with ignore_case and ignore_punctuation, at 75571cf.
     """
-    return text.lower().translate(_NO_MARKS)
+    return lowered(text).translate(_NO_MARKS)
 
 
 def text_score(name: str, measure: Callable[[str, Sequence[str]], float]) -> Score:
