@@ -15,10 +15,11 @@ from harness.metrics.aggregate import Metric, mean
 from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
 from harness.parsers.box import all_boxes, answer_box, bracketed_decimals, first_brackets, lenient_numbers
 from harness.parsers.choice import letter_forms_then_text, letter_then_text
+from harness.parsers.letter import letter_up_to_period
 from harness.parsers.text import as_given, stripped
 from harness.parsers.typed import as_written, by_rule, option_or_bare_number, without_decimals
 from harness.parsers.yes_no import only_one_of_both, whole_reply
-from harness.task import Convention
+from harness.task import Convention, Parse
 from harness.types import Sample
 
 Measure = Callable[[str, Sequence[str]], float]
@@ -153,6 +154,20 @@ def multiple_choice(metrics: tuple[Metric, ...], primary: str) -> dict[str, Conv
             parse=letter_forms_then_text,
             note="Letters in fixed forms, then the likeliest letter anywhere (counted as unparsed). Never a judge.",
         ),
+    }
+
+
+def option_letters(metrics: tuple[Metric, ...], primary: str, *, official: Parse, lmms_eval: Parse) -> dict[str, Convention]:
+    """Multiple choice on diagrams and school science, read by the benchmark's own rule, by the authors' and by two toolkits'."""
+    scored = partial(Convention, score=correct, metrics=metrics, primary=primary)
+    return {
+        "official": scored(parse=official),
+        "paper": scored(
+            parse=letter_up_to_period,
+            note="The SPHINX authors': a letter before the first period; where they draw one at random the reply is wrong.",
+        ),
+        "vlmevalkit": scored(parse=letter_then_text, note="Its matching by letter or text; what it would ask a judge is wrong."),
+        "lmms_eval": scored(parse=lmms_eval, note="A letter in either case, or a capital with a period before anything."),
     }
 
 

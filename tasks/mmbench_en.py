@@ -12,6 +12,7 @@ Differences: a missing rotation makes its question wrong, where VLMEvalKit forgi
 from __future__ import annotations
 
 from harness.conventions import multiple_choice
+from harness.data.options import offered, present
 from harness.data.sources import images, layout
 from harness.data.steps import columns
 from harness.metrics.aggregate import Metric, all_of, mean
@@ -28,19 +29,6 @@ LAYOUTS = (
     layout("vlmevalkit_tsv", "MMBench_DEV_EN.tsv"),
     layout("hf_parquet", "**/dev-*.parquet", steps=(columns(**{"l2-category": "L2-category"}),)),
 )
-
-
-def present(cell: object) -> bool:
-    """Whether a cell says something; nothing is null, ``""`` or the text ``nan``, depending on the layout."""
-    return cell is not None and str(cell) not in ("", "nan")
-
-
-def offered(record: Record) -> tuple[str, ...]:
-    """The texts of A to D up to the last that is there: one in the middle may read ``nan`` and keeps its letter."""
-    cells = [record.get(letter) for letter in "ABCD"]
-    while cells and not present(cells[-1]):
-        cells.pop()
-    return tuple("" if cell is None else str(cell) for cell in cells)
 
 
 def to_sample(record: Record) -> Sample:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.data.sources import Row, Step, find_files, read_table
+from harness.data.sources import Row, Step, find_files, read_table, read_text
 from harness.errors import DatasetError
 
 
@@ -38,6 +38,23 @@ def looked_up(*patterns: str, on: Mapping[str, str], take: Mapping[str, str], ke
         return row.but(**dict(zip(take, found, strict=True)))
 
     return fill
+
+
+def listed_in(pattern: str, field: str) -> Step:
+    """Keep the rows whose field is a line of a text file below the data folder, such as a list of the test part's pictures."""
+
+    def keep(row: Row, root: Path) -> list[Row]:
+        files = tuple(find_files([root], pattern))
+        if not files:
+            raise DatasetError(f"{row.where}: {pattern} is not in {root}; it lists the {field} of the rows that count")
+        return [row] if str(row[field]) in _lines(files, files[0].stat().st_mtime_ns) else []
+
+    return keep
+
+
+@lru_cache(maxsize=2)
+def _lines(files: tuple[Path, ...], changed_ns: int) -> frozenset[str]:
+    return frozenset(row["text"].strip(' ,"') for file in files for row in read_text(file))
 
 
 @lru_cache(maxsize=2)
