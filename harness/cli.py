@@ -1,7 +1,8 @@
 """The command ``riddle``: finds the verb, runs it, prints its result, and says by its exit code whether the work is complete.
 
 Exit codes: 0 all the work asked for is complete; 1 some of it failed or is unfinished; 2 the command or a setting is wrong;
-130 interrupted (the same command goes on where it stopped). An exit code of 1 with a traceback is a bug of riddle's own.
+130 interrupted, 143 ended by SIGTERM (the same command goes on where either stopped). An exit code of 1 with a traceback is a
+bug of riddle's own.
 
 Only what `--help` and `ls` need is imported here. Hydra and everything heavier comes with the verb that uses it.
 """
@@ -16,9 +17,10 @@ import sys
 from collections.abc import Sequence
 
 from harness.commands import VERBS
-from harness.commands.outcome import INCOMPLETE, INTERRUPTED, Outcome, Problem
+from harness.commands.outcome import INCOMPLETE, INTERRUPTED, STOPPED, TERMINATED, Outcome, Problem
 from harness.commands.tables import printable
-from harness.errors import ConfigError, HarnessError
+from harness.engine.watch import terminable
+from harness.errors import ConfigError, HarnessError, Terminated
 
 USAGE_TEXT = """\
 riddle asks multimodal models the field's benchmarks, scores them as the official scorers do, and says how sure it is.
@@ -29,7 +31,7 @@ usage: riddle VERB [SETTING=VALUE ...]        riddle VERB --help lists the setti
 
 Settings are Hydra overrides. -m runs every combination of comma-separated values (riddle eval -m model=nano,chance),
 --cfg job shows the composed settings, output=json prints one JSON document on standard output.
-Exit codes: 0 complete · 1 failed or unfinished · 2 wrong command or setting · 130 interrupted."""
+Exit codes: 0 complete · 1 failed or unfinished · 2 wrong command or setting · 130 interrupted · 143 ended by SIGTERM."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -39,7 +41,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 gets a ? for what it cannot show
             stream.reconfigure(errors="replace")
     try:
-        return _dispatch(words)
+        with terminable():
+            return _dispatch(words)
     except BrokenPipeError:  # whoever read our output has stopped reading, as in `riddle ls tasks | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INCOMPLETE
@@ -86,15 +89,19 @@ def _run(verb: str, words: list[str]) -> int:
         outcomes.remove(crashed)
     except HarnessError as error:
         outcomes[0] = Outcome(problems=(Problem.of(error),))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         outcomes.remove(crashed)
-        if Outcome.merged(outcomes).exit != INTERRUPTED:  # else the job that was interrupted has said so
-            message = "stopped by the user; the same command goes on where this one stopped"
-            outcomes.append(Outcome(problems=(Problem("Interrupted", message, exit=INTERRUPTED),)))
+        if Outcome.merged(outcomes).exit not in STOPPED:  # else the job that was interrupted has said so
+            outcomes.append(Outcome(problems=(_stopped(error),)))
     finally:
         outcome = Outcome.merged(outcomes)
         _deliver(verb, outcome, as_json)
     return outcome.exit
+
+
+def _stopped(error: KeyboardInterrupt) -> Problem:
+    by, code = ("system (SIGTERM)", TERMINATED) if isinstance(error, Terminated) else ("user", INTERRUPTED)
+    return Problem("Interrupted", f"stopped by the {by}; the same command goes on where this one stopped", exit=code)
 
 
 def _asks_json(words: Sequence[str]) -> bool:

@@ -111,12 +111,14 @@ class EngineConfig:
         workers: threads that read media ahead
         window: how many samples ahead
         retries: how often a transient failure is asked again
+        timeout_s: so many seconds in which the model neither replies nor takes a request stop the run; null waits for ever
         reuse: take over replies of other runs below the same folder
     """
 
     workers: int = 2
     window: int = 32
     retries: int = 5
+    timeout_s: float | None = None
     reuse: bool = True
 
 
@@ -141,7 +143,7 @@ class EvalConfig(CommonConfig):
         kind: generate, or loglikelihood: the likeliest of the closed choices is the reply
         fresh: forget what this run has stored, and ask everything anew
         decoding: task (as the benchmark says) or sampled, or single settings such as decoding.max_new_tokens=64
-        engine: threads and retries: engine.workers=N engine.window=N engine.retries=N engine.reuse=false
+        engine: threads and retries: engine.workers=N engine.window=N engine.retries=N engine.timeout_s=600 engine.reuse=false
         confidence: of the intervals
     """
 

@@ -9,7 +9,7 @@
     ├── ReplyError       a file of replies does not fit the benchmark
     ├── ResultError      a finished run is missing, incomplete or not comparable
     └── RunStopped       a run ended before it was complete; what it stored stays, and the same command goes on
-        └── Interrupted  the user asked for it (Ctrl-C); the command exits with 130
+        └── Interrupted  the user asked for it (Ctrl-C; the command exits with 130), or the system (SIGTERM; 143)
 
 Each message says what happened, where, and what to do. The command line prints it without a traceback.
 """
@@ -63,4 +63,12 @@ class RunStopped(HarnessError):
 
 
 class Interrupted(RunStopped):
-    """A run was ended by the user; the same command goes on where it stopped."""
+    """A run was ended by the user, or by the system if ``terminated``; the same command goes on where it stopped."""
+
+    def __init__(self, message: str, *, terminated: bool = False) -> None:
+        super().__init__(message)
+        self.terminated = terminated
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: no error of its own, but a Ctrl-C that the system gives."""

@@ -40,6 +40,7 @@ class Settings:
         max_failures: share of the samples that may fail; one may always, unless it is 0.
         workers: threads that read media ahead; window: how many samples ahead.
         retries: how often a transient failure is asked again.
+        timeout_s: so many seconds without a reply or a new request stop the run; None waits for ever.
         reuse: whether replies of other runs under the same root are taken over.
         fresh: forget what this run has stored, and ask everything anew.
         confidence: of the intervals.
@@ -56,6 +57,7 @@ class Settings:
     workers: int = 2
     window: int = 32
     retries: int = 5
+    timeout_s: float | None = None
     reuse: bool = True
     fresh: bool = False
     confidence: float = 0.95
@@ -70,6 +72,7 @@ class Settings:
             (self.kind not in ("generate", "loglikelihood"), f"kind={self.kind!r} (generate or loglikelihood)"),
             (self.workers < 0, f"workers={self.workers} (must not be negative)"),
             (self.window < 1, f"window={self.window} (must be at least 1)"),
+            (self.timeout_s is not None and self.timeout_s <= 0, f"timeout_s={self.timeout_s} (must be above 0)"),
             (self.retries < 0, f"retries={self.retries} (must not be negative)"),
             (not 0 < self.confidence < 1, f"confidence={self.confidence} (must be between 0 and 1)"),
             *((name not in known, f"generation.{name} (known: {', '.join(sorted(known))})") for name in self.generation),

@@ -232,7 +232,16 @@ class _Run:
                 advice=f"Mend the cause, or allow more with max_failures. {self.advice}",
             )
             backoff = Backoff(retries=settings.retries, seed=settings.seed)
-            Exchange(call, collector.record, kind=settings.kind, backoff=backoff, sleep=self.sleep).run(collector.requests())
+            exchange = Exchange(
+                call,
+                collector.record,
+                kind=settings.kind,
+                backoff=backoff,
+                sleep=self.sleep,
+                timeout_s=settings.timeout_s,
+                advice=self.advice,
+            )
+            exchange.run(collector.requests())
         if collector.samples != n:
             raise DatasetError(f"the data gave {n} samples, then {collector.samples}; do not change them during a run")
         return collector

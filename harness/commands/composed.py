@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import admit
-from harness.commands.outcome import INCOMPLETE, INTERRUPTED, USAGE, Outcome, Problem, encode
+from harness.commands.outcome import INCOMPLETE, STOPPED, TERMINATED, USAGE, Outcome, Problem, encode
 from harness.commands.overrides import Prepared, quoted
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, HarnessError, Terminated
 from harness.results import whole
 from harness.schema import read
 
@@ -127,8 +127,8 @@ class _Job:
             folder = Path(HydraConfig.get().runtime.output_dir)
             with whole(folder / OUTCOME) as file:
                 file.write_text(encode(outcome.document(self.verb)), encoding="ascii")
-        if outcome.exit == INTERRUPTED:  # ends a multirun too: who stops one job does not want the next
-            raise KeyboardInterrupt
+        if outcome.exit in STOPPED:  # ends a multirun too: who stops one job does not want the next
+            raise Terminated if outcome.exit == TERMINATED else KeyboardInterrupt
 
 
 def _sweep_folder(prepared: Prepared) -> Path | None:

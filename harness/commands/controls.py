@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.catalog import Catalog
 from harness.commands import eval as asking
-from harness.commands.outcome import INTERRUPTED, Outcome, Problem
+from harness.commands.outcome import STOPPED, Outcome, Problem
 from harness.commands.places import place_of
 from harness.commands.rooms import CHANCE, CONSTANT, CONTROLS, function
 from harness.commands.tables import table
@@ -51,7 +51,7 @@ def run(config: ControlsConfig) -> Outcome:
     for level, part in _runs(config, tasks):
         outcome = asking.run(part)
         problems += outcome.problems
-        if outcome.exit == INTERRUPTED:
+        if outcome.exit in STOPPED:
             break
         for row in outcome.results:
             levels[row["task"]][level] = row

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.build import build, target_problems
 from harness.catalog import Catalog
-from harness.commands.outcome import INTERRUPTED, Outcome, Problem
+from harness.commands.outcome import Outcome, Problem
 from harness.commands.places import Place, place_of
 from harness.commands.tables import table
 from harness.config import EvalConfig
@@ -46,7 +46,7 @@ def run(config: EvalConfig) -> Outcome:
         try:
             results.append(run_row(_evaluate(task, model, place, settings, config)))
         except Interrupted as error:
-            problems.append(Problem.of(error, task.name, exit=INTERRUPTED))
+            problems.append(Problem.of(error, task.name))
             break
         except (HarnessError, OSError) as error:
             if config.debug:

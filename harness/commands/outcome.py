@@ -17,11 +17,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, Interrupted
 
 SCHEMA = 1
-COMPLETE, INCOMPLETE, USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: everything done; something failed or is unfinished; the command itself is wrong; stopped by the user."""
+COMPLETE, INCOMPLETE, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+"""Exit codes: everything done; something failed or is unfinished; the command itself is wrong; stopped by the user (Ctrl-C); by
+the system (SIGTERM)."""
+STOPPED = (TERMINATED, INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Problem:
     def of(error: BaseException, where: str = "", exit: int | None = None) -> Problem:
         """Describe an exception; a `ConfigError` is a matter of usage unless ``exit`` says otherwise."""
         code = (USAGE if isinstance(error, ConfigError) else INCOMPLETE) if exit is None else exit
+        if isinstance(error, Interrupted):
+            code = TERMINATED if error.terminated else INTERRUPTED
         message = str(error)
         if isinstance(error, OSError) and error.strerror:
             place = f"{error.filename}: " if error.filename is not None else ""
@@ -53,9 +57,9 @@ class Outcome:
 
     @property
     def exit(self) -> int:
-        """0 if nothing went wrong, else the gravest code: interrupted, then incomplete, then usage."""
+        """0 if nothing went wrong, else the gravest code: stopped from outside, then incomplete, then usage."""
         codes = {problem.exit for problem in self.problems}
-        return next((code for code in (INTERRUPTED, INCOMPLETE, USAGE) if code in codes), COMPLETE)
+        return next((code for code in (*STOPPED, INCOMPLETE, USAGE) if code in codes), COMPLETE)
 
     def document(self, verb: str) -> dict[str, Any]:
         """Return the document described above."""

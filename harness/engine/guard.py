@@ -1,6 +1,6 @@
 """How a run ends early, and where its log goes.
 
-Ctrl-C, a full disk and a damaged file become errors that say how to go on; everything else passes. The log is the run
+Ctrl-C, SIGTERM, a full disk and a damaged file become errors that say how to go on; everything else passes. The log is the run
 folder's ``log.txt``.
 """
 
@@ -13,17 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import Interrupted, RunStopped
+from harness.errors import Interrupted, RunStopped, Terminated
 from harness.store import FILE
 
 
 @contextmanager
 def stopping(folder: Path, advice: str) -> Iterator[None]:
-    """Turn Ctrl-C, a full disk and a damaged file of responses into errors that say how to go on."""
+    """Turn Ctrl-C, SIGTERM, a full disk and a damaged file of responses into errors that say how to go on."""
     try:
         yield
     except KeyboardInterrupt as error:
-        raise Interrupted(f"stopped by the user; every response so far is stored in {folder}. {advice}") from error
+        terminated = isinstance(error, Terminated)
+        what = f"{stopped_by(error)}; every response so far is stored in {folder}. {advice}"
+        raise Interrupted(what, terminated=terminated) from error
     except (OSError, sqlite3.DatabaseError) as error:
         if isinstance(error, sqlite3.DatabaseError) and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             cure = "Move it away, or ask everything anew with fresh=true."
@@ -32,6 +34,11 @@ def stopping(folder: Path, advice: str) -> Iterator[None]:
             raise
         cure = "Name a folder that can be written to with runs=DIR." if _is_read_only(error) else "Make room on the disk."
         raise RunStopped(f"{folder}: nothing more can be written ({error}). {cure} {advice}") from error
+
+
+def stopped_by(error: KeyboardInterrupt) -> str:
+    """Say who ended the run."""
+    return "stopped by the system (SIGTERM)" if isinstance(error, Terminated) else "stopped by the user"
 
 
 def _is_full(error: Exception) -> bool:

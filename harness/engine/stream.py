@@ -2,7 +2,8 @@
 
 Whatever a model does, every request ends recorded exactly once: an exception that escapes has the requests in flight asked
 again one by one, so that only the culprit fails; too few, too many or malformed replies are noticed; transient failures are
-asked again after a back-off. Not here: where requests come from and where responses go (`harness.engine.collect`).
+asked again after a back-off. A model that says nothing for too long ends the exchange. Not here: where requests come from and
+where responses go (`harness.engine.collect`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from harness.engine.retry import Backoff
-from harness.errors import MediaError, ModelError
+from harness.engine.watch import Hung, Watch
+from harness.errors import MediaError, ModelError, RunStopped
 from harness.keys import Kind
 from harness.types import Failure, Request, Response
 
@@ -32,6 +34,8 @@ LONGEST_MESSAGE = 2_000
 RETRIES_WAITING = 64
 """So many requests may wait for a retry before the model is offered no new ones."""
 
+_END: Final = object()
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,8 +46,9 @@ class Feed:
     in ``error``, and the engine raises it once the model has returned.
     """
 
-    def __init__(self, requests: Iterable[Request]) -> None:
+    def __init__(self, requests: Iterable[Request], watch: Watch) -> None:
         self._source = iter(requests)
+        self._watch = watch
         self._lock = threading.Lock()
         self.out: dict[str, Request] = {}
         self.pulled = 0
@@ -58,6 +63,7 @@ class Feed:
         with self._lock:
             if self.done or self.paused:
                 raise StopIteration
+            self._watch.engine()
             try:
                 request = next(self._source)
             except StopIteration:
@@ -66,6 +72,8 @@ class Feed:
             except BaseException as error:
                 self.done, self.error = True, error
                 raise
+            finally:
+                self._watch.model()
             self.out[request.key] = request
             self.pulled += 1
             return request
@@ -87,6 +95,8 @@ class Exchange:
         record: takes each request with what settles it; its exceptions end the exchange.
         kind: with ``loglikelihood`` the reply becomes the likeliest choice.
         sleep: waits some seconds.
+        timeout_s: so many seconds without a reply or a new request end the exchange; None waits for ever.
+        advice: how to go on, for the error when the model hangs.
     """
 
     call: Callable[[Iterable[Request]], Iterable[Response]]
@@ -94,20 +104,49 @@ class Exchange:
     kind: Kind = "generate"
     backoff: Backoff = field(default_factory=Backoff)
     sleep: Callable[[float], None] = time.sleep
+    timeout_s: float | None = None
+    advice: str = ""
     strays: int = 0
-    _raised: Exception | SystemExit | None = None
+    _raised: BaseException | None = None
+    _asked: dict[str, Request] = field(default_factory=dict)
+    _watch: Watch = field(default_factory=lambda: Watch(None, str))
     _attempts: dict[str, int] = field(default_factory=dict)
     _again: list[tuple[Request, float]] = field(default_factory=list)
 
     def run(self, requests: Iterable[Request]) -> None:
-        """Settle every request. Raises what ``requests`` or ``record`` raise, and nothing that the model raises."""
-        feed = Feed(requests)
+        """Settle every request. Raises what ``requests`` or ``record`` raise, and nothing that the model raises.
+
+        Raises:
+            RunStopped: the model hangs; what it was asked is recorded as failed, and will be asked again by the next command.
+        """
+        try:
+            with Watch(self.timeout_s, self._give_up) as self._watch:
+                self._serve(requests)
+        except Hung:
+            raise RunStopped(self._give_up()) from None
+
+    def _give_up(self) -> str:
+        """Record what a hanging model was asked as failed; return what to say of it."""
+        failure = Failure("timeout", f"no reply within {self.timeout_s:g} s", transient=True)
+        left = list(self._asked.values())
+        for request in left:
+            with suppress(RunStopped):  # too many have failed: the run stops anyway
+                self.record(request, Response(key=request.key, finish_reason="error", failure=failure))
+        named = ", ".join(request.sample_id for request in left[:3]) + (", ..." if len(left) > 3 else "")
+        return (
+            f"the model hangs: for {self.timeout_s:g} s (engine.timeout_s) it has neither replied nor taken a request; the run "
+            f"stops.\n{len(left)} samples in flight are recorded as failed ({named or 'none'}) and will be asked again. "
+            f"Nothing that was stored is lost. {self.advice}"
+        )
+
+    def _serve(self, requests: Iterable[Request]) -> None:
+        feed = Feed(requests, self._watch)
         while not feed.done:
             self._pass(feed, pausable=True)
             while self._again:
                 waiting, self._again = self._again, []
                 self.sleep(max(delay for _, delay in waiting))
-                again = Feed(request for request, _ in waiting)
+                again = Feed((request for request, _ in waiting), self._watch)
                 while not again.done:
                     self._pass(again, pausable=False)
 
@@ -119,6 +158,7 @@ class Exchange:
         """
         before = feed.pulled
         feed.paused = False
+        self._asked = feed.out
         with closing(self._replies(feed)) as replies:
             for reply in replies:
                 self._receive(reply, feed.out)
@@ -155,10 +195,31 @@ class Exchange:
     def _replies(self, requests: Iterable[Request]) -> Generator[object]:
         """Yield what the model yields and keep what it raises."""
         self._raised = None
+        replies = self._said(lambda: iter(self.call(requests)))
         try:
-            yield from self.call(requests)
-        except (Exception, SystemExit) as error:  # the one broad catch: a model's code may raise anything, no run ends for it
+            while (reply := self._said(lambda: next(replies, _END))) is not _END:
+                yield reply
+        finally:
+            self._said(getattr(replies, "close", lambda: None))
+
+    def _said(self, word: Callable[[], Any]) -> Any:
+        """Give the model the word; return what comes, `_END` if it raises, or has raised before.
+
+        The one broad catch: a model's code may raise anything, cancellations of an event loop and GeneratorExit too, and no run
+        ends for it.
+        """
+        if self._raised is not None:
+            return _END
+        self._watch.model()
+        try:
+            return word()
+        except (KeyboardInterrupt, Hung):
+            raise
+        except BaseException as error:
             self._raised = error
+            return _END
+        finally:
+            self._watch.engine()
 
     def _receive(self, reply: object, asked: dict[str, Request]) -> None:
         if not isinstance(reply, Response):
@@ -166,12 +227,12 @@ class Exchange:
             return
         request = asked.pop(reply.key, None) if isinstance(reply.key, str) else None
         if request is None:
-            self._stray(f"a response under the key {str(reply.key)[:64]!r}, which is not in flight")
+            self._stray(f"a response under the key {_text(reply.key)[:64]!r}, which is not in flight")
             return
         try:
             response = checked(reply, request, self.kind)
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            self._fail(request, Failure("reply", _cut(f"a field of the response is malformed: {error}")))
+        except Exception as error:  # whatever a value of the model's own does when it is read
+            self._fail(request, Failure("reply", _cut(f"a field of the response is malformed: {_text(error)}")))
         else:
             self._settle(request, response)
 
@@ -182,7 +243,7 @@ class Exchange:
 
     def _alone(self, request: Request) -> None:
         """Ask one request by itself, so that what happens is its own doing."""
-        asked = {request.key: request}
+        asked = self._asked = {request.key: request}
         strays = self.strays
         with closing(self._replies(iter((request,)))) as replies:
             for reply in replies:
@@ -214,13 +275,13 @@ class Exchange:
         self.record(request, response)
 
 
-def failure_of(error: Exception | SystemExit) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     """Say what an exception of a model means for the request it was asked."""
     if isinstance(error, MediaError):
-        return Failure("media", _cut(str(error)))
+        return Failure("media", _cut(_text(error)))
     if isinstance(error, ModelError):
-        return Failure("model", _cut(str(error)), transient=error.transient, retry_after_s=error.retry_after_s)
-    message = _cut(f"{type(error).__name__}: {error}")
+        return Failure("model", _cut(_text(error)), transient=error.transient, retry_after_s=error.retry_after_s)
+    message = _cut(f"{type(error).__name__}: {_text(error)}")
     if isinstance(error, TimeoutError):
         return Failure("timeout", message, transient=True)
     return Failure("model", message, transient=isinstance(error, ConnectionError))
@@ -273,6 +334,14 @@ def _likeliest(response: Response, request: Request) -> tuple[str, Failure | Non
         return "", Failure("reply", message)
     best = max(range(len(request.choices)), key=lambda index: response.logprobs[index])
     return request.choices[best], None
+
+
+def _text(value: object) -> str:
+    """Return a value of the model's as text, also where its own ``__str__`` raises."""
+    try:
+        return str(value)
+    except Exception as error:
+        return f"(no text: {type(value).__name__}.__str__ raises {type(error).__name__})"
 
 
 def _storable(text: str) -> str:

@@ -182,16 +182,19 @@ def test_a_kill_from_outside_at_any_moment_is_mended(victim: Victim, straight: S
     go_on_to_the_end(victim, runs, straight, kills, finished=tries - kills)
 
 
-def test_ctrl_c_from_outside_ends_cleanly_and_says_how_to_go_on(victim: Victim, straight: Straight) -> None:
-    runs = victim.folder / "ctrl-c"
+@pytest.mark.parametrize(("number", "who"), [(signal.SIGINT, "user"), (signal.SIGTERM, "system (SIGTERM)")])
+def test_a_signal_from_outside_ends_cleanly_and_says_how_to_go_on(
+    victim: Victim, straight: Straight, number: signal.Signals, who: str
+) -> None:
+    runs = victim.folder / number.name
     pid = victim.tell(runs, pause_s=0.05)
     deadline = time.monotonic() + 60
     while not (victim.log(runs).exists() and victim.asked(runs).total() > 2 * BATCH) and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(pid, signal.SIGINT)
+    os.kill(pid, number)
     outcome = victim.outcome()
     assert not outcome.killed
-    assert outcome.said.startswith("! stopped by the user; every response so far is stored in")
+    assert outcome.said.startswith(f"! stopped by the {who}; every response so far is stored in")
     assert [path.name for path in folder_of(runs).glob("responses.sqlite*")] == ["responses.sqlite"], "closed in good order"
     go_on_to_the_end(victim, runs, straight, kills=1)
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as parquet
 import scipy.special  # noqa: F401  (what aggregation imports late)
 
 from harness import results, store
+from harness.engine.watch import terminable
 from harness.errors import HarnessError
 from harness.plan import Settings
 from harness.run import evaluate
@@ -76,7 +77,8 @@ def run(order: dict[str, Any]) -> int:
 
     task = toy_task()
     model = FakeModel(answer, batch=order["batch"])
-    evaluate(task, model, Path(order["data"]), Settings(max_failures=0.2, convention="lenient"), Path(order["runs"]))
+    with terminable():
+        evaluate(task, model, Path(order["data"]), Settings(max_failures=0.2, convention="lenient"), Path(order["runs"]))
     return steps.count
 
 

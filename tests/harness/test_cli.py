@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,10 +32,17 @@ class Model:
         self.capabilities = Capabilities(images=True, several_images=ends != "no pictures at all")
 
     def generate(self, requests):
+        import os, signal, threading, time
+
         print("chatter on standard output")
         for number, request in enumerate(requests):
             if self.ends == "by hand" and number == 1:
                 raise KeyboardInterrupt
+            if self.ends == "by the system" and number == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(5)
+            if self.ends == "asleep" and number == 1:
+                threading.Event().wait()
             if self.ends == "always":
                 raise ValueError("never works")
             yield Response(key=request.key, text="yes")
@@ -456,9 +464,57 @@ def test_the_cards_of_all_mini_benchmarks_show_their_controls(riddle):
         assert "mini controls" in shown and "blind: " in shown and "give riddle controls again" not in shown
 
 
+TRAINS = """
+import os, signal, time
+from dataclasses import dataclass
+
+
+@dataclass
+class Config:
+    steps: int = 1
+
+
+def train(config: Config):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+"""
+
+
+def test_sigterm_ends_a_run_like_ctrl_c_with_its_own_exit_code(riddle, place):
+    words = theirs("model.ends='by the system'")
+    code, out, err = riddle("eval", *words, "output=json")
+    assert code == 143 and json.loads(out)["exit"] == 143
+    assert "stopped by the system (SIGTERM); every response so far is stored in" in err
+    assert "goes on where it stopped" in err
+    assert "Traceback" not in err
+    code, _, err = riddle("eval", "-m", *words, "seed=0,1")
+    assert code == 143 and err.count("SIGTERM") == 1, "the second job is not begun"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert "143" in riddle("--help")[1]
+
+
+def test_sigterm_ends_a_training_like_ctrl_c(riddle, place):
+    (place / "their_models" / "conf" / "train").mkdir()
+    (place / "their_models" / "conf" / "train" / "tiny.yaml").write_text("_target_: their_models.train\nsteps: 1\n")
+    (place / "their_models" / "__init__.py").write_text(TRAINS)
+    code, _, err = riddle("train", "plugins=[their_models]", "model=tiny")
+    assert code == 143 and "stopped by the system (SIGTERM); the same command goes on" in err and "Traceback" not in err
+
+
+def test_a_model_that_hangs_ends_the_run_with_what_it_was_asked_recorded(riddle, place):
+    words = theirs("model.ends=asleep")
+    code, _, err = riddle("eval", *words, "engine.timeout_s=0.3")
+    assert code == 1 and "the model hangs: for 0.3 s (engine.timeout_s)" in err and "1 samples in flight" in err
+    assert "Traceback" not in err
+    code, _, err = riddle("eval", *words, "engine.timeout_s=0")
+    assert code == 2 and "timeout_s=0.0 (must be above 0)" in err
+
+
 def test_a_bench_that_is_none_gets_the_nearest(riddle):
     code, _, err = riddle("bench", "startpu")
-    assert code == 2 and "bench=startpu: must be one of startup, engine, generate, scoring, views (did you mean 'startup'?)" in err
+    assert (
+        code == 2 and "bench=startpu: must be one of startup, engine, generate, scoring, views (did you mean 'startup'?)" in err
+    )
     code, _, err = riddle("bench", "startup", "repeat=1")
     assert code == 2 and "startup.repeat: unknown setting (did you mean 'repeats'?)" in err
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from harness.engine.ahead import ahead
 from harness.engine.retry import Backoff
 from harness.engine.stream import LONGEST_MESSAGE, LONGEST_REPLY, RETRIES_WAITING, Exchange, checked, failure_of
-from harness.errors import MediaError, ModelError
+from harness.engine.watch import Hung, Watch
+from harness.errors import ConfigError, MediaError, ModelError, RunStopped
 from harness.types import Failure, Generation, Request, Response, Text
 
 Call = Callable[[Iterable[Request]], Iterable[Response]]
@@ -449,3 +452,154 @@ def test_work_ahead_raises_in_its_place() -> None:
         for number in ahead(range(10), work, workers=2, window=8):
             seen.append(number)
     assert seen == [0, 1, 2]
+
+
+# --- models that hang ------------------------------------------------------------------------------------------------------
+
+
+class Sleeper:
+    """Replies to ``awake`` requests, takes ``batch`` more and never comes back."""
+
+    def __init__(self, awake: int = 2, batch: int = 1) -> None:
+        self.awake, self.batch = awake, batch
+
+    def __call__(self, stream: Iterable[Request]) -> Iterator[Response]:
+        for number, request in enumerate(stream):
+            if number < self.awake:
+                yield reply(request)
+            elif number == self.awake + self.batch - 1:
+                try:
+                    threading.Event().wait()
+                except Exception:  # as code does that wants to live for ever
+                    threading.Event().wait()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_a_hanging_model_was_asked_is_recorded_as_failed_and_the_run_stops(batch: int) -> None:
+    settled: dict[str, Response] = {}
+    exchange = Exchange(
+        Sleeper(batch=batch), lambda request, response: settled.update({request.key: response}), timeout_s=0.2, advice="Go on."
+    )
+    with pytest.raises(RunStopped, match=rf"(?s)the model hangs: for 0\.2 s.*{batch} samples in flight.*\(s2.*Go on\."):
+        exchange.run(requests(10))
+    failed = {key: response.failure for key, response in settled.items() if response.failure}
+    assert list(failed) == [f"k{i}" for i in range(2, 2 + batch)]
+    assert all(one is not None and one.kind == "timeout" and one.transient for one in failed.values())
+    assert sorted(settled) == sorted([*failed, "k0", "k1"]), "nothing else is lost, nothing else is recorded"
+    assert not [thread for thread in threading.enumerate() if thread.name == "watch"]
+
+
+def test_a_slow_disk_and_a_slow_scorer_are_not_the_models_time() -> None:
+    def slowly() -> Iterator[Request]:
+        for request in requests(3):
+            time.sleep(0.25)
+            yield request
+
+    settled: list[str] = []
+
+    def record(request: Request, response: Response) -> None:
+        time.sleep(0.25)
+        settled.append(request.key)
+
+    Exchange(batched(1, Counter()), record, timeout_s=0.2).run(slowly())
+    assert settled == ["k0", "k1", "k2"]
+
+
+def test_one_asked_alone_is_watched_too() -> None:
+    def model(stream: Iterable[Request]) -> Iterator[Response]:
+        batch = list(stream)
+        if len(batch) > 1:
+            raise ValueError("one of these")
+        threading.Event().wait()
+        yield reply(batch[0])
+
+    settled: list[tuple[str, Response]] = []
+    with pytest.raises(RunStopped, match="1 samples in flight"):
+        Exchange(model, lambda request, response: settled.append((request.key, response)), timeout_s=0.2).run(requests(3))
+    assert [(key, response.failure and response.failure.kind) for key, response in settled] == [("k0", "timeout")]
+
+
+def test_a_watch_ends_the_process_of_a_model_that_cannot_be_interrupted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.engine.watch.GRACE_S", 0.05)
+    left: list[int] = []
+    with Watch(0.1, lambda: "It hangs.", left.append) as watch:
+        watch.model()
+        deadline = time.monotonic() + 5
+        while not left and time.monotonic() < deadline:
+            with suppress(Hung):
+                time.sleep(0.01)
+    assert left == [1]
+    assert capsys.readouterr().err == "RunStopped: It hangs. The model could not be interrupted; the process ends.\n"
+
+
+def test_a_watch_needs_the_main_thread() -> None:
+    caught: list[Exception] = []
+
+    def inside() -> None:
+        try:
+            Exchange(batched(1, Counter()), lambda request, response: None, timeout_s=1.0).run(requests(1))
+        except ConfigError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    assert "main thread" in str(caught[0])
+
+
+# --- models that raise what nobody expects ---------------------------------------------------------------------------------
+
+
+class Mute(Exception):
+    """Raises also when it is to say what happened."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class MuteKey:
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (GeneratorExit, "GeneratorExit: "),
+        (asyncio.CancelledError, "CancelledError: "),
+        (BaseException, "BaseException: "),
+        (Mute, "Mute: (no text: Mute.__str__ raises RuntimeError)"),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 4])
+def test_whatever_a_model_raises_fails_only_the_culprit(raised: type[BaseException], message: str, batch: int) -> None:
+    def answer(request: Request) -> Response:
+        if request.key == "k3":
+            raise raised
+        return reply(request)
+
+    run = Run(batched(batch, Counter(), answer))
+    assert {key: failure.message for key, failure in run.failed.items()} == {"k3": message}
+
+
+def test_values_that_cannot_be_printed_are_a_failure_of_their_request() -> None:
+    def answer(request: Request) -> object:
+        if request.key == "k1":
+            return Response(key=request.key, failure=Failure("model", MuteKey()))  # type: ignore[arg-type]
+        return Response(key=MuteKey()) if request.key == "k2" else reply(request)  # type: ignore[arg-type]
+
+    run = Run(batched(1, Counter(), answer))
+    assert run.failed.keys() == {"k1", "k2"} and "no words" in run.failed["k1"].message
+
+
+def test_a_model_that_raises_while_it_is_closed_ends_nothing() -> None:
+    def model(stream: Iterable[Request]) -> Iterator[Response]:
+        try:
+            for request in stream:
+                yield Response(key=request.key, failure=Failure("model", "busy", transient=True))
+        finally:
+            raise GeneratorExit
+
+    assert len(Run(model, n=RETRIES_WAITING + 5, retries=1).failed) == RETRIES_WAITING + 5
