@@ -27,6 +27,7 @@ LIGHT = [
     "harness/catalog.py", "harness/cli.py", "harness/names.py", "harness/schema.py", "harness/build.py", "harness/plan.py",
     "harness/conventions.py", "harness/prompts.py", "harness/boxes.py", "harness/data/sources.py", "harness/data/steps.py",
     "models/__init__.py", "models/sphinx_x/__init__.py", "models/sphinx_x/plugin.py", "tasks/__init__.py", "reports/__init__.py",
+    *(f"models/sphinx_x/{name}.py" for name in ("axes", "encoders", "variants", "geometry", "anatomy", "bench_views")),
     *(str(file.relative_to(ROOT)) for folder in ("harness/commands", "harness/parsers", "harness/metrics", "tasks")
       for file in sorted((ROOT / folder).glob("*.py"))),
 ]  # fmt: skip
