@@ -16,7 +16,7 @@ from harness.errors import ResultError
 from reports.load import Run, Value, load_runs
 from reports.markdown import as_markdown
 from reports.pictures import Thumbnails
-from reports.samples import asset, environment, page_name, policy, write_samples
+from reports.samples import MARK, asset, environment, page_name, policy, write_samples
 from reports.tables import Board, Column, Section, arrange
 from reports.visible import plain
 
@@ -26,11 +26,17 @@ PICTURE_BYTES = 4_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class LeaderboardResult:
-    """What was written, the rows of the CSV file as dictionaries, and what could not be shown as a number, in words."""
+    """What was written, the rows of the CSV file as dictionaries, and what could not be shown as a number, in words.
+
+    Attributes:
+        left_out: runs that are not finished, which a report may meet at any time.
+        broken: runs, or their samples, that cannot be read, so that the report lacks what it should have.
+    """
 
     paths: tuple[Path, ...]
     rows: tuple[Mapping[str, Any], ...]
     left_out: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
     @property
     def index(self) -> Path:
@@ -68,7 +74,7 @@ def build_leaderboard(
 
     Args:
         runs_root: searched for run folders at any depth.
-        out: made if missing; files of the same names in it are replaced.
+        out: made if missing; files of the same names in it are replaced, pages of samples of runs that are gone are removed.
         title: heading of the page.
         samples: whether to write the pages of samples.
         picture_bytes: budget of the thumbnails of one page of samples.
@@ -87,13 +93,10 @@ def build_leaderboard(
     _write(markdown, as_markdown(board, title))
     _write_csv(table, rows)
     _write(index, _html(board, runs_root, title, pages, unreadable))
-    left_out = (
-        *(f"incomplete, no number: {plain(run.model)} on {plain(run.title)} ({run.folder})" for run in board.incomplete),
-        *(f"cannot be read: {plain(run.broken)}" for run in board.broken),
-    )
-    return LeaderboardResult(
-        paths=(index, markdown, table, *(out / page for page in pages.values())), rows=rows, left_out=left_out
-    )
+    left_out = (f"incomplete, no number: {plain(run.model)} on {plain(run.title)} ({run.folder})" for run in board.incomplete)
+    broken = (*(f"cannot be read: {plain(run.broken)}" for run in board.broken), *_without_page(unreadable))
+    paths = (index, markdown, table, *(out / page for page in pages.values()))
+    return LeaderboardResult(paths=paths, rows=rows, left_out=tuple(left_out), broken=broken)
 
 
 def _write_pages(board: Board, out: Path, picture_bytes: int) -> tuple[dict[Key, str], dict[Key, str]]:
@@ -109,7 +112,22 @@ def _write_pages(board: Board, out: Path, picture_bytes: int) -> tuple[dict[Key,
         except ResultError as error:
             (out / page).unlink(missing_ok=True)
             unreadable[run_key(run)] = str(error)
+    _remove_stale(out / "samples", pages.values())
     return pages, unreadable
+
+
+def _without_page(unreadable: Mapping[Key, str]) -> tuple[str, ...]:
+    return tuple(f"samples cannot be shown: {plain(reason)}" for _, reason in sorted(unreadable.items()))
+
+
+def _remove_stale(folder: Path, pages: Iterable[str]) -> None:
+    """Remove pages of runs that are no longer shown; a file that is no page of ours stays."""
+    kept = {Path(page).name for page in pages}
+    for path in folder.glob("*__*__*__*.html"):
+        with path.open("rb") as file:
+            ours = MARK in file.read(1000)
+        if path.name not in kept and ours:
+            path.unlink()
 
 
 def _html(board: Board, root: Path, title: str, pages: Mapping[Key, str], unreadable: Mapping[Key, str]) -> str:

@@ -32,6 +32,9 @@ from reports.visible import anchor, visible
 PAGE = 40
 """Samples on one page."""
 
+MARK = b'<meta name="generator" content="riddle samples">'
+"""Stands in the head of every page, so that a later report knows a page as one of its own."""
+
 FLAGS = ("unparsed", "failed", "missing", "truncated")
 
 _BOX = re.compile(r"\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*")

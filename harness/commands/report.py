@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.commands.eval import number
-from harness.commands.outcome import Outcome
+from harness.commands.outcome import Outcome, Problem
 from harness.commands.rooms import LEADERBOARD, function
 from harness.commands.tables import table
 from harness.config import ReportConfig
@@ -19,17 +19,24 @@ CONFIG = ReportConfig
 
 
 def run(config: ReportConfig) -> Outcome:
-    """Write the leaderboard; the result holds its files, one entry a number, and what could not be shown."""
+    """Write the leaderboard; the result holds its files, one entry a number, and what could not be shown.
+
+    The report is written whatever the runs are; one that cannot be read is named and makes the outcome incomplete.
+    """
     out = config.out or config.paths.leaderboard
     board = function(LEADERBOARD)(config.runs, out, title=config.title)
     files = [str(path) for path in board.paths]
-    result = {"kind": "leaderboard", "index": str(board.index), "files": files, "left_out": [*board.left_out]}
-    return Outcome(({**result, "rows": [*board.rows]},))
+    result = {"kind": "leaderboard", "index": str(board.index), "files": files, "left_out": [*board.left_out, *board.broken]}
+    broken = tuple(Problem("BrokenRun", f"left out of the report: {message}") for message in board.broken)
+    return Outcome(({**result, "broken": [*board.broken], "rows": [*board.rows]},), broken)
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return the primary metrics, what could not be shown, and where to look further."""
-    return "\n".join("\n".join([_table(one["rows"]), "", *one["left_out"], f"leaderboard: {one['index']}"]) for one in results)
+    """Return the primary metrics, what is not finished, and where to look further; what is broken is a problem of the outcome."""
+    return "\n".join(
+        "\n".join([_table(one["rows"]), "", *one["left_out"][: -len(one["broken"]) or None], f"leaderboard: {one['index']}"])
+        for one in results
+    )
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -510,6 +510,23 @@ def test_a_model_that_hangs_ends_the_run_with_what_it_was_asked_recorded(riddle,
     assert code == 2 and "timeout_s=0.0 (must be above 0)" in err
 
 
+def test_a_report_that_lacks_a_broken_run_is_written_and_says_so(riddle, place):
+    riddle("eval", "-m", "model=constant,oracle", "task=pope", "mini.n=6")
+    code, _, err = riddle("report")
+    assert code == 0 and err == ""
+    (broken,) = (place / "runs" / "oracle").glob("*/*/result.json")
+    broken.write_text("{")
+    code, out, err = riddle("report")
+    assert code == 1 and err.startswith("BrokenRun: left out of the report: cannot be read: ") and str(broken.name) in err
+    assert "constant" in out and "leaderboard: leaderboard/index.html" in out and "cannot be read" not in out
+    code, out, _ = riddle("report", "output=json")
+    document = json.loads(out)
+    assert code == document["exit"] == 1 and document["ok"] is False
+    assert document["results"][0]["left_out"] == document["results"][0]["broken"] and len(document["errors"]) == 1
+    broken.unlink()
+    assert riddle("report")[0] == 0, "a run that is not finished is no fault of the report"
+
+
 def test_a_bench_that_is_none_gets_the_nearest(riddle):
     code, _, err = riddle("bench", "startpu")
     assert (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def test_a_run_whose_samples_are_gone_keeps_its_number_and_says_so(runs: Path, t
     text = result.index.read_text()
     assert "70.0" in text and "Numbers without samples" in text
     assert len(result.paths) == 3
+    assert len(result.broken) == 1 and "scores.parquet: cannot be read" in result.broken[0]
     assert str(tmp_path) not in text
 
 
@@ -80,6 +82,20 @@ def test_incomplete_and_broken_runs_are_named_not_zero(runs: Path, tmp_path: Pat
     assert "is incomplete: 8 of 8 answered" in text and "Cannot be read" in text and "No finished run yet" in text
     assert str(tmp_path) not in text
     assert "Incomplete runs" in result.paths[1].read_text()
+    assert len(result.left_out) == 1 and len(result.broken) == 1 and "run.json" in result.broken[0]
+
+
+def test_pages_of_runs_that_are_gone_are_removed_and_nothing_else(runs: Path, tmp_path: Path) -> None:
+    write_run(runs, "nano")
+    old = write_run(runs, "old")
+    out = tmp_path / "out"
+    before = build_leaderboard(runs, out).paths
+    theirs = out / "samples" / "a__b__c__d.html"
+    theirs.write_text("<html>mine</html>")
+    shutil.rmtree(old)
+    after = build_leaderboard(runs, out).paths
+    assert {path.name for path in (out / "samples").iterdir()} == {theirs.name, *(path.name for path in after[3:])}
+    assert len(before) == 5 and len(after) == 4 and theirs.read_text() == "<html>mine</html>"
 
 
 def test_hostile_names_stay_text_in_markdown_and_csv(runs: Path, tmp_path: Path) -> None:
