@@ -1,14 +1,17 @@
 """Makes mini benchmarks appear on disk whole or not at all, each with a ``mini.json`` that says how it was made.
 
 A folder is written beside its place and renamed into it. What stands there is kept if it was made alike, replaced if it is an
-older mini benchmark, and never touched if it is anything else.
+older mini benchmark, and never touched if it is anything else. What a killed process left half written is removed by the next.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +23,10 @@ BENCHMARKS: Final = ("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "vid
 """Mini benchmarks, each a module of this package with a function ``write(folder, seed, size)``."""
 
 MARKER: Final = "mini.json"
+LOCK: Final = "lock"
+UNMARKED_S: Final = 3600.0
+"""So old is a half-written folder without a mark before it counts as abandoned."""
+
 VERSION: Final = 3
 """Goes up whenever the same world, seed and size would be written otherwise."""
 
@@ -81,7 +88,8 @@ def _write_one(root: Path, name: str, seed: int, size: Size) -> Path:
     folder, marker = root / name, _marker(name, seed, size)
     if _found(folder) == marker:
         return folder
-    with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}-") as scratch:
+    _remove_wrecks(root, name)
+    with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}-") as scratch, _held(Path(scratch)):
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         new.mkdir()
         import_module(f"tasks.mini.{name}").write(new, seed, size)
@@ -97,3 +105,32 @@ def _write_one(root: Path, name: str, seed: int, size: Size) -> Path:
             if _found(folder) != marker:
                 raise
     return folder
+
+
+@contextmanager
+def _held(scratch: Path) -> Iterator[None]:
+    """Mark a folder as in use by a process that lives; the system lifts the mark however the process ends."""
+    import fcntl
+
+    with (scratch / LOCK).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_wrecks(root: Path, name: str) -> None:
+    """Remove what killed processes have left of a benchmark; one that has just begun may not have its mark yet, and is spared."""
+    for scratch in root.glob(f".{name}-*"):
+        with suppress(OSError):
+            if scratch.is_dir() and not scratch.is_symlink() and _abandoned(scratch):
+                shutil.rmtree(scratch)
+
+
+def _abandoned(scratch: Path) -> bool:
+    """Whether no process works in a folder. Raises OSError if one does, or if nothing can be said."""
+    import fcntl
+
+    if not (scratch / LOCK).exists():
+        return time.time() - scratch.stat().st_mtime > UNMARKED_S
+    with (scratch / LOCK).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return True

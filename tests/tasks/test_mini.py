@@ -7,8 +7,12 @@ import csv
 import hashlib
 import importlib.util
 import json
+import os
 import random
 import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -183,6 +187,36 @@ def test_what_another_process_wrote_meanwhile_is_kept(tmp_path: Path, monkeypatc
     (folder,) = write(tmp_path, ["pope"], n=18)
     assert [path.name for path in tmp_path.iterdir()] == ["pope"] and len(pope(tmp_path, "random")) == 6
     assert folder == tmp_path / "pope"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tasks.mini import pope, write
+pope.write = lambda folder, seed, size: ((folder / "half.txt").write_text("half"), os.kill(os.getpid(), signal.SIGKILL))
+write(Path(sys.argv[1]), ["pope"], n=18)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], cwd=Path(__file__).parents[2], check=False)
+    (wreck,) = tmp_path.iterdir()
+    assert ended.returncode == -signal.SIGKILL and wreck.name.startswith(".pope-") and (wreck / "new" / "half.txt").is_file()
+    write(tmp_path, ["pope"], n=18)
+    assert [path.name for path in tmp_path.iterdir()] == ["pope"]
+
+
+def test_what_another_process_is_writing_is_spared(tmp_path: Path) -> None:
+    import fcntl
+
+    at_work, just_begun, old = tmp_path / ".pope-1", tmp_path / ".pope-2", tmp_path / ".pope-3"
+    for folder in (at_work, just_begun, old):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    with (at_work / "lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write(tmp_path, ["pope"], n=18)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".pope-1", ".pope-2", "pope"]
 
 
 def test_tasks_of_one_file_lie_in_one_mini_benchmark(tmp_path: Path) -> None:
