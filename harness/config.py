@@ -266,24 +266,37 @@ class ReportConfig(CommonConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(CommonConfig):
-    """Make the data of benchmarks.
+    """Make the data of benchmarks, or conversations to train on.
 
     Attributes:
-        what: mini, the drawn versions of the benchmarks in their official layouts
+        what: mini, the drawn versions of the benchmarks in their official layouts; corpus, a mixture of data sets as
+            conversations; look, conversations as a picture or page
         benchmarks: which of them; all unless given
-        root: folder to write to; paths.data/mini unless given
+        root: folder to write to; paths.data/mini unless given. Of corpus and look, the folder that holds the data sets
         seed: decides every drawing
         n: questions a benchmark, dealt out over its parts
         each: at least so many questions for each part instead of n for all: an MME sub-task, a kind of question of MMBench or
             MathVista, a RefCOCO split, a Video-Bench set, a file of POPE, forms and tables of DocVQA
+        mixture: for what=corpus, paper or mini, or single settings such as mixture.scale=0.1 mixture.fit=false
+        dry: for what=corpus, say only which data sets are there, and what is expected where
+        partial: for what=corpus, compose what is there although data sets are missing
+        data: for what=look, an annotation file, or a folder of them or of a composition
+        index: for what=look, number of the conversation; the first, or the first twenty of a page, unless given
+        out: of corpus, folder to write to; of look, file ending in .png or .html
     """
 
-    what: Literal["mini"]
+    what: Literal["mini", "corpus", "look"]
     benchmarks: tuple[str, ...] = ()
     root: Path | None = None
     seed: int = 0
     n: int = 200
     each: int | None = None
+    mixture: Mapping[str, Any] | None = None
+    dry: bool = False
+    partial: bool = False
+    data: Path | None = None
+    index: int | None = None
+    out: Path | None = None
 
     @property
     def mini(self) -> MiniConfig:
@@ -293,6 +306,10 @@ class DataConfig(CommonConfig):
     def problems(self) -> Iterator[str]:
         """Yield what is out of range."""
         yield from self.mini.problems()
+        if self.what == "corpus" and self.mixture is None:
+            yield "mixture: missing; say mixture=paper or mixture=mini"
+        if self.what == "look" and self.data is None:
+            yield "data: missing; say data=PATH"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""``riddle data mini``: draws the small versions of the benchmarks in their official file layouts."""
+"""``riddle data``: draws the small versions of the benchmarks, or makes conversations to train on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.commands import corpora
 from harness.commands.outcome import Outcome
 from harness.commands.places import mini_root
 from harness.commands.rooms import MINI, function
@@ -16,6 +17,8 @@ CONFIG = DataConfig
 
 def run(config: DataConfig) -> Outcome:
     """Draw what is missing of the benchmarks asked for."""
+    if config.what in ("corpus", "look"):
+        return corpora.composed(config) if config.what == "corpus" else corpora.looked_at(config)
     root = config.root or mini_root(config.paths, config.mini)
     named = {"benchmarks": config.benchmarks} if config.benchmarks else {}
     folders = function(MINI)(root, **named, **dataclasses.asdict(config.mini))
@@ -24,4 +27,6 @@ def run(config: DataConfig) -> Outcome:
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:
     """Return the folders, one a line."""
+    if results[0]["kind"] in ("data set", "look"):
+        return corpora.show(results)
     return "\n".join(result["folder"] for result in results)

@@ -11,6 +11,8 @@ CONTROLS: Final = "tasks.mini.controls:keep"
 LEVELS: Final = "tasks.mini.controls:levels"
 CHANCE: Final = "models.chance.Chance"
 CONSTANT: Final = "models.constant.Constant"
+COMPOSE: Final = "models.sphinx_x.corpus.compose:compose"
+LOOK: Final = "models.sphinx_x.corpus.look:look"
 LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
 
 BENCHES: Final[Mapping[str, str]] = {

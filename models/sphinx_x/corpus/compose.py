@@ -80,11 +80,13 @@ def _plan(mixture: Mixture, name: str, group: Group) -> Iterator[dict[str, Any]]
         yield {
             "group": name,
             "set": key,
-            "kind": group.kind,
+            "type": group.kind,
             "state": "missing" if missing else "present",
             "missing": missing,
             "group_count": group.count,
             "licence": one.licence,
+            "root": str(mixture.root),
+            "out": str(mixture.folder),
         }
 
 
@@ -183,7 +185,7 @@ def _ends(lines: Any) -> Iterator[int]:
 def _write_data_file(mixture: Mixture, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the authors' ``META`` list; every entry is JSON, which YAML contains."""
     entries = [
-        {"path": str((mixture.folder / file).resolve()), "type": row["kind"], "root": str(mixture.root.resolve())}
+        {"path": str((mixture.folder / file).resolve()), "type": row["type"], "root": str(mixture.root.resolve())}
         for row in rows
         for file in row.get("files", ())
     ]
