@@ -131,8 +131,16 @@ def load(folder: Path, *, active_experts: int | None = None) -> tuple[SphinxX, T
 
 def load_into(model: SphinxX, folder: Path) -> None:
     """Fill a model with the weights of a folder. Raises one `ConfigError` for every tensor that does not fit."""
-    source = Safetensors(folder / WEIGHTS)
-    _fill(model, source, str(folder / WEIGHTS))
+    _fill(model, open_tensors(folder, model.variant), str(folder / WEIGHTS))
+
+
+def open_tensors(folder: Path, variant: Variant) -> Source:
+    """The tensors of a folder under their stored names: of one of ours, or of one whose parts plain transformers loads."""
+    if (folder / "language_model" / CONFIG).is_file():
+        from models.sphinx_x.official.export import open_hub
+
+        return open_hub(folder, variant)
+    return Safetensors(folder / WEIGHTS)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

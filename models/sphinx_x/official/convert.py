@@ -7,7 +7,7 @@ names and shapes before a single tensor is read, and one error lists all that do
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,19 +15,32 @@ from typing import Any, Literal
 import torch
 
 from harness.errors import ConfigError
+from models.sphinx_x import checkpoint
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.official.layout import CONFIG, META, config_of, kind_of, read_json, read_variant
+from models.sphinx_x.official.export import write_hub
+from models.sphinx_x.official.layout import CONFIG, META, config_of, kind_of, read_json, read_variant, variant_of
 from models.sphinx_x.official.names import is_encoder, is_unused, pieces
 from models.sphinx_x.official.shards import Layered, open_folders, write_shards
 from models.sphinx_x.official.tokenizer import find_tokenizer
-from models.sphinx_x.sources import Converted, Memory, Piece, Source, fill, misfits, parts, refuse, shapes_made, without_memory
+from models.sphinx_x.sources import (
+    Converted,
+    Memory,
+    Piece,
+    Safetensors,
+    Source,
+    fill,
+    misfits,
+    parts,
+    refuse,
+    shapes_made,
+    without_memory,
+)
+from models.sphinx_x.stored import stored_pieces
 from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.variants import Variant
 from models.sphinx_x.vision import EncoderBuilder
 
 Part = Literal["language", "connector", "encoders"]
-Format = Literal["riddle", "official", "hf"]
-
 UNUSED = "unused.safetensors"
 """In our folders: tensors of the authors' files that the model has no use for, kept so that the way back gives the same files."""
 
@@ -129,15 +142,24 @@ def load_official(
     return model, opened.tokenizer
 
 
-def write_official(folder: Path, variant: Variant, source: Source, *, ranks: int = 1, unused: Source | None = None) -> None:
+def write_official(
+    folder: Path,
+    variant: Variant,
+    source: Source,
+    *,
+    ranks: int = 1,
+    unused: Source | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> None:
     """Write a folder that the authors' code reads.
 
     Args:
         folder: receives weights, ``config.json`` and ``meta.json``.
         variant: one of the published layouts, with any language model.
-        source: tensors under our names.
+        source: tensors under their stored names.
         ranks: model-parallel size.
         unused: tensors under the authors' names that are written too.
+        config: ``config.json`` as it once stood; taken if it still says what the variant is.
 
     Raises:
         ConfigError: there is no such layout, or the ranks do not divide the model.
@@ -148,7 +170,92 @@ def write_official(folder: Path, variant: Variant, source: Source, *, ranks: int
     bad = [f"{name}: {size}" for name, size in sizes.items() if ranks < 1 or size % ranks]
     refuse(bad, f"shards={ranks}: does not divide the model")
     back = [piece.inverse() for piece in pieces(variant, list(source.shapes()))]
-    extra = unused or Memory({})
-    write_shards(Layered([(Converted(source, back), False), (extra, False)]), folder, ranks, backbone.experts)
-    for name, values in ((CONFIG, config_of(variant)), (META, {"llama_type": kind})):
+    write_shards(Layered([(Converted(source, back), False), (unused or Memory({}), False)]), folder, ranks, backbone.experts)
+    if config is None or variant_of(kind, config, vocab=backbone.vocab) != variant:
+        config = config_of(variant)
+    for name, values in ((CONFIG, config), (META, {"llama_type": kind})):
         (folder / name).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertConfig:
+    """Turn a model's folder into another form.
+
+    Attributes:
+        source: folder of the authors, of riddle or for transformers, or several folders of the authors, later ones over earlier
+        target: folder to write to
+        format: riddle, official (the authors') or hf (parts that plain transformers loads)
+        shards: for format=official the number of model-parallel ranks
+        max_shard_mb: for the other formats the size of one file of weights
+    """
+
+    source: tuple[Path, ...]
+    target: Path
+    format: Literal["riddle", "official", "hf"]
+    shards: int = 1
+    max_shard_mb: int = 4096
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if self.target.resolve() in {path.resolve() for path in self.source}:
+            yield f"to={self.target}: is the folder that is read"
+        for name in ("shards", "max_shard_mb"):
+            if getattr(self, name) < 1:
+                yield f"{name}={getattr(self, name)}: must be at least 1"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model's folder of any form: its tensors under their stored names, nothing read yet."""
+
+    variant: Variant
+    tensors: Source
+    tokenizer: Tokenizer | None
+    unused: Source
+    official: Mapping[str, Any]
+
+
+def open_model(folders: Sequence[Path]) -> Opened:
+    """Open a folder of any form. Raises `ConfigError` for all that is missing or does not fit, in one message."""
+    if any((folder / META).is_file() for folder in folders):
+        found = open_official(folders)
+        back = [piece.inverse() for piece in stored_pieces(list(parts(found.model)))]
+        stored = Converted(found.tensors, back)
+        return Opened(found.model.variant, stored, found.tokenizer, found.unused, found.config)
+    if len(folders) != 1:
+        raise ConfigError(f"from={','.join(map(str, folders))}: several folders can only be the authors', with a {META}")
+    (folder,) = folders
+    config = checkpoint.load_config(folder)
+    variant = Variant.from_json(config["variant"])
+    tensors = checkpoint.open_tensors(folder, variant)
+    with without_memory():
+        own = parts(SphinxX(variant))
+    wanted = Converted(Memory(own), [piece.inverse() for piece in stored_pieces(list(own))]).shapes()
+    refuse(misfits(tensors.shapes(), wanted), f"{folder}: does not fit variant {variant.name}")
+    unused: Source = Safetensors(folder / UNUSED) if (folder / UNUSED).is_file() else Memory({})
+    return Opened(variant, tensors, find_tokenizer(folder), unused, config.get("official", {}))
+
+
+def convert(config: ConvertConfig) -> list[dict[str, str]]:
+    """Write a model's folder in another form, tensor by tensor and bit by bit; returns where it is."""
+    opened, target, shard = open_model(config.source), config.target, config.max_shard_mb * 2**20
+    target.mkdir(parents=True, exist_ok=True)
+    if config.format == "official":
+        write_official(
+            target, opened.variant, opened.tensors, ranks=config.shards, unused=opened.unused, config=opened.official or None
+        )
+        if opened.tokenizer is not None:
+            opened.tokenizer.save(target / opened.tokenizer.FILE)
+    elif config.format == "hf":
+        write_hub(target, opened.variant, opened.tensors, opened.tokenizer, shard)
+    else:
+        checkpoint.write_weights(target, opened.tensors, shard=shard)
+        if opened.tokenizer is not None:
+            opened.tokenizer.save(target / opened.tokenizer.FILE)
+    if config.format != "official":
+        if opened.unused.shapes():
+            checkpoint.write_weights(target, opened.unused, shard=2**62, name=UNUSED)
+        if config.format == "riddle":
+            extra = {"official": dict(opened.official)} if opened.official else {}
+            checkpoint.write_config(target, opened.variant, "stored", extra)
+    return [{"kind": "model", "folder": str(target), "variant": opened.variant.name, "format": config.format}]

@@ -71,14 +71,15 @@ def find_files(folder: Path) -> Files | None:
 
 
 class RankFile:
-    """One pickled file of tensors, mapped into memory while it is in use."""
+    """One pickled file of tensors, mapped into memory while it is in use; ``prefix`` is put before names that all lack it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prefix: str = PREFIX) -> None:
         self.path = path
+        self._prefix = prefix
         self._tensors: dict[str, Tensor] | None = None
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """All tensors by the authors' names (``llma.`` added where it lacks). Raises `ConfigError` naming what is wrong."""
+        """All tensors by name. Raises `ConfigError` naming what is wrong with the file."""
         if self._tensors is None:
             held = self._load()
             if isinstance(held, dict) and isinstance(held.get("model"), dict):
@@ -87,8 +88,8 @@ class RankFile:
                 raise ConfigError(f"{self.path}: holds a {type(held).__name__}, not tensors by name")
             strange = [f"{name}: is a {type(value).__name__}" for name, value in held.items() if not isinstance(value, Tensor)]
             refuse(strange, f"{self.path}: not all it holds are tensors")
-            bare = not any(str(name).startswith(PREFIX) for name in held)
-            self._tensors = {f"{PREFIX if bare else ''}{name}": value for name, value in held.items()}
+            bare = not any(str(name).startswith(self._prefix) for name in held)
+            self._tensors = {f"{self._prefix if bare else ''}{name}": value for name, value in held.items()}
         return self._tensors
 
     def _load(self) -> Any:
@@ -106,6 +107,25 @@ class RankFile:
     def release(self) -> None:
         """Unmap the file until it is used again."""
         self._tensors = None
+
+
+class Pickled:
+    """One pickled file as a source of tensors under its own names."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = RankFile(path, prefix="")
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """Name and shape of every tensor."""
+        return {name: tuple(value.shape) for name, value in self._file.tensors().items()}
+
+    def read(self, name: str) -> Tensor:
+        """One tensor."""
+        return self._file.tensors()[name]
+
+    def release(self) -> None:
+        """Unmap the file."""
+        self._file.release()
 
 
 class Merged:
