@@ -19,8 +19,14 @@ from typing import Any, Final
 from harness.errors import ConfigError, DatasetError
 from tasks.mini.sizes import DEFAULT_N, Size
 
-BENCHMARKS: Final = ("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "videobench", "pope")
+BENCHMARKS: Final = (
+    *("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "videobench", "pope"),
+    *("okvqa", "vqav2", "vizwiz", "textvqa", "gqa", "scienceqa", "iconqa", "ocrvqa", "ai2d"),
+)
 """Mini benchmarks, each a module of this package with a function ``write(folder, seed, size)``."""
+
+FAMILIES: Final = {"scienceqa_all": "scienceqa", "iconqa_txt": "iconqa"}
+"""Tasks whose data lie in the mini benchmark of another."""
 
 MARKER: Final = "mini.json"
 LOCK: Final = "lock"
@@ -37,7 +43,7 @@ def benchmark_of(task: str) -> str:
     Raises:
         ConfigError: there is no mini version of that task.
     """
-    family = "refcoco" if task.startswith("refcoco") else task
+    family = "refcoco" if task.startswith("refcoco") else FAMILIES.get(task, task)
     if family not in BENCHMARKS:
         raise ConfigError(f"no mini version of {task!r}; there is one of {', '.join(BENCHMARKS)}. Name the data: data=PATH")
     return family
