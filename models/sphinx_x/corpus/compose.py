@@ -2,7 +2,7 @@
 
     out/converted/SET.jsonl, SET.json    all conversations of a data set, and what was left out of it and why
     out/shards/GROUP/SET-00000.jsonl     what the mixture takes of it, in the order in which it was sampled
-    out/data_config.yaml                 the authors' list of files (META), which their trainer and ours read
+    out/data_config.yaml                 the authors' list of files (META; `data_file` reads it)
     out/report.json                      present and missing data sets, counts, bad records
 
 The same settings and data give the same shards, byte by byte. A killed run goes on where it stopped: a data set whose settings
@@ -23,6 +23,7 @@ from typing import Any, Final
 from harness.errors import DatasetError
 from harness.results import whole, write_json
 from harness.task import fitting
+from models.sphinx_x.corpus.data_file import SEED
 from models.sphinx_x.corpus.families import convert
 from models.sphinx_x.corpus.families.source import Source
 from models.sphinx_x.corpus.mixture import FILES, DataSet, Group, Mixture, read_mixture
@@ -30,8 +31,6 @@ from models.sphinx_x.corpus.records import write_conversations
 
 VERSION: Final = 1
 """Goes up when a converter would make other conversations of the same data."""
-
-SEED: Final = 0
 
 
 def compose(

@@ -7,7 +7,6 @@ writing the page (`page`).
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from harness.data.sources import media_below
 from harness.data.tables import plain_name
 from harness.errors import ConfigError, DatasetError, MediaError
 from harness.results import whole
+from models.sphinx_x.corpus.data_file import read_data_file
 from models.sphinx_x.corpus.records import Conversation, Mark, read_conversations
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def look(data: Path, index: int | None = None, out: Path | None = None, root: Pa
     """Write a picture or a page of conversations and return where it is.
 
     Args:
-        data: an annotation file, a folder of them, or the folder of a composition.
+        data: an annotation file, a folder of them, the folder of a composition, or an authors' data file (.yaml).
         index: number of the conversation, from 0 on; a PNG shows the first unless given, a page the first twenty.
         out: file ending in .png or .html; ``runs/look/NAME-INDEX.png`` unless given.
         root: folder that the paths of pictures are relative to; a composition knows it, else it is looked for above the file.
@@ -112,7 +112,7 @@ def _root_above(file: Path, image: str | None) -> Path | None:
 def _files(data: Path, root: Path | None) -> list[tuple[Path, Path | None]]:
     """Return annotation files with the root of their pictures, if it is known."""
     if data.is_file():
-        return _listed(data) if data.name == DATA_FILE else [(data, root)]
+        return _listed(data) if data.suffix in (".yaml", ".yml") else [(data, root)]
     if (data / DATA_FILE).is_file():
         return _listed(data / DATA_FILE)
     found = sorted(p for p in data.rglob("*") if Path(plain_name(p)).suffix == ".jsonl" or plain_name(p) == "annotations.json")
@@ -122,16 +122,7 @@ def _files(data: Path, root: Path | None) -> list[tuple[Path, Path | None]]:
 
 
 def _listed(path: Path) -> list[tuple[Path, Path | None]]:
-    """Read the files of a composition; lines of its data file are JSON."""
-    found: list[tuple[Path, Path | None]] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("- "):
-            try:
-                entry = json.loads(line[2:])
-                found.append((Path(entry["path"]), Path(entry["root"])))
-            except (ValueError, KeyError, TypeError) as error:
-                raise DatasetError(f"{path}: not written by riddle data corpus ({error}); name the annotation file") from error
-    return found
+    return [(entry.path, entry.root) for entry in read_data_file(path)]
 
 
 def _shown(index: int, one: Conversation, root: Path) -> Shown:
