@@ -7,7 +7,7 @@ model, writes no file and has no loop over samples; ``harness.run`` does that fo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,11 +180,20 @@ class Task:
     version: int = 1
 
     def samples(self, records: Iterable[Record]) -> Iterator[Sample]:
-        """Turn records into samples, lazily and in order. Raises `DatasetError` naming the record that does not fit."""
+        """Turn records into samples, lazily and in order.
+
+        Raises:
+            DatasetError: names the record that does not fit, or has no right answer.
+        """
         for number, record in enumerate(records):
-            with fitting(getattr(record, "where", f"record {number}")):
+            try:
                 sample = self.to_sample(record)
-                _check(sample)
+                if not _is_plain(sample):
+                    _check(sample)
+            except _MISFITS as error:
+                raise _misfit(_place(record, number), error) from error
+            if not any(sample.references):
+                raise DatasetError(_unanswered(record, _place(record, number)))
             yield sample
 
     def query(self, sample: Sample, prompt: str = "default") -> Query:
@@ -193,6 +202,8 @@ class Task:
         parts: tuple[Part, ...] = (*sample.parts, Text(build(sample)))
         return Query(parts=parts, generation=self.generation, choices=self.choices(sample), ideal=self.ideal(sample))
 
+
+_ONLY_TEXT = frozenset({str})
 
 _MISFITS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What a task's own functions raise on values that are not as they expect."""
@@ -204,7 +215,28 @@ def fitting(where: str) -> Iterator[None]:
     try:
         yield
     except _MISFITS as error:
-        raise DatasetError(f"{where}: does not fit the benchmark ({type(error).__name__}: {error})") from error
+        raise _misfit(where, error) from error
+
+
+def _misfit(where: str, error: Exception) -> DatasetError:
+    return DatasetError(f"{where}: does not fit the benchmark ({type(error).__name__}: {error})")
+
+
+def _place(record: Record, number: int) -> str:
+    return getattr(record, "where", f"record {number}")
+
+
+def _unanswered(record: Record, where: str) -> str:
+    """Say that a record has no right answer, and which of its fields are empty, one of which should hold it."""
+    empty = [str(field) for field, value in record.items() if value is None or (isinstance(value, Sized) and not len(value))]
+    cure = "questions without answers (of a hidden test split) cannot be scored: leave them out, or use a split that has them"
+    return f"{where}: no right answer (fields that are empty: {', '.join(empty) or 'none'}); {cure}"
+
+
+def _is_plain(sample: Sample) -> bool:
+    """Whether all texts of a sample are texts and its id is ASCII: one look at the types, as nearly all samples pass it."""
+    texts = (sample.id, sample.question, sample.cluster, *sample.options, *sample.references, *sample.groups.values())
+    return _ONLY_TEXT.issuperset(map(type, texts)) and sample.id.isascii()
 
 
 def _check(sample: Sample) -> None:

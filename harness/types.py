@@ -92,7 +92,7 @@ class Sample:
         question: the benchmark's own question text, without instructions.
         options: answer options in order, empty for open questions.
         references: acceptable answers in the benchmark's form (letters, strings, numbers as text, or a box as
-            ``"x1,y1,x2,y2"`` in pixels); empty if the benchmark hides them.
+            ``"x1,y1,x2,y2"`` in pixels); at least one, since a question whose answer is hidden cannot be scored.
         cluster: what is shared with other samples (image, document, clip); standard errors are clustered by it.
         groups: categories that the metric reports by, such as ``{"category": "color"}``.
         fields: further values of the record that prompt, parser or metric need.

@@ -49,7 +49,7 @@ def to_sample(record: Record) -> Sample:
         id=str(record["questionId"]),
         parts=images(record),
         question=record["question"],
-        references=tuple(record.get("answers") or ()),
+        references=tuple(record["answers"] or ()),
         cluster=PurePosixPath(record["image_path"]).stem,
         groups={"question_type": ", ".join(record.get("question_types") or ())},
     )

@@ -25,7 +25,7 @@ GOOD = Sample(id="1", question="Q?", options=("A",), references=("A",), cluster=
         ({"id": "\ud800"}, "surrogates not allowed"),
         ({"question": None}, "question must be text, found NoneType None"),
         ({"references": ("a", 5)}, "references must be text, found int 5"),
-        ({"references": None}, "'NoneType' object is not iterable"),
+        ({"references": None}, "must be an iterable, not NoneType"),
         ({"options": ({},)}, "options must be text, found dict {}"),
         ({"cluster": 3.5}, "cluster must be text, found float 3.5"),
         ({"groups": {"kind": None}}, "groups must be text, found NoneType None"),
@@ -39,6 +39,25 @@ def test_a_sample_of_other_types_is_named_with_the_place_of_its_record(changes: 
     with pytest.raises(DatasetError) as caught:
         next(samples)
     assert str(caught.value).startswith("data.jsonl line 2: does not fit the benchmark (") and message in str(caught.value)
+
+
+@pytest.mark.parametrize("references", [(), ("",)])
+def test_a_record_without_a_right_answer_is_named_with_its_empty_fields(references: tuple[str, ...]) -> None:
+    values = ({"answers": ["a"], "hint": ""}, {"answers": [], "hint": None, "n": 0})
+    rows = [Row(one, f"val.json record {number}") for number, one in enumerate(values, start=1)]
+    task = toy_task(to_sample=lambda record: GOOD if record["answers"] else replace(GOOD, references=references))
+    samples = task.samples(rows)
+    assert next(samples) == GOOD
+    with pytest.raises(DatasetError, match=r"^val\.json record 2: no right answer \(fields that are empty: answers, hint\); "):
+        next(samples)
+
+
+def test_the_quick_look_at_types_passes_nothing_that_the_slow_one_names() -> None:
+    class Name(str):
+        """A text of another class, as some readers of tables have."""
+
+    (sample,) = toy_task(to_sample=lambda record: replace(GOOD, id=Name("é"))).samples([{}])
+    assert sample.id == "é"
 
 
 def test_what_to_sample_raises_is_named_with_the_place_of_the_record() -> None:

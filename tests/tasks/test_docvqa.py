@@ -18,6 +18,7 @@ from pyarrow import parquet
 from harness.catalog import find_task
 from harness.data.media import digest
 from harness.data.sources import read_records
+from harness.errors import DatasetError
 from harness.metrics.aggregate import Rows, aggregate
 from harness.scoring import score_reply
 from harness.types import Image, Sample
@@ -141,3 +142,20 @@ def test_a_missing_reply_scores_0_and_types_are_counted_apart(tmp_path: Path) ->
     assert {name: value for name, value in got.items() if name != "anls"} == {
         "anls/form": (1.0, 1), "anls/layout": (1.0, 2), "anls/table/list": (0.0, 1),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"answers": []}, "val_v1.0_withQT.json record 2: no right answer (fields that are empty: answers)"),
+        ({}, "val_v1.0_withQT.json record 2: field 'answers' missing (found: "),
+    ],
+)
+def test_a_record_without_answers_is_named_with_file_and_field(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    official(tmp_path)
+    file = tmp_path / "val_v1.0_withQT.json"
+    whole = json.loads(file.read_text())
+    whole["data"][2] = {name: value for name, value in whole["data"][2].items() if name != "answers"} | change
+    file.write_text(json.dumps(whole))
+    with pytest.raises(DatasetError, match=message.replace("(", r"\(").replace(")", r"\)")):
+        samples(tmp_path)
