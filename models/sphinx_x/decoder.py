@@ -12,7 +12,7 @@ packed, H heads, K key-value heads, R = H / K, D channels a head.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, 
 from transformers import PreTrainedModel
 
 Attend = Callable[[int, Tensor | None, Tensor, Tensor], Tensor | None]
-"""(layer, queries [N, H, D], keys [N, K, D], values [N, K, D]) -> [N, H * D]; keys are rotated, queries also scaled.
+"""(layer, queries [N, H, D], keys [N, K, D], values [N, K, D]) -> [N, H * D]; queries and keys are rotated.
 
 It keeps the keys and values; without queries that is all it does."""
 
@@ -89,6 +89,10 @@ class Prefixes:
     cache: Tensor
     lengths: tuple[int, ...]
 
+    def first(self, place: int, count: int) -> Tensor:
+        """A copy of keys and values of the first positions of one group: [layers, 2, K, count, D]."""
+        return self.cache[:, :, place, :, :count].clone()
+
 
 @dataclass(slots=True)
 class Rows:
@@ -154,18 +158,26 @@ class Decoder:
         return linear(rms_norm(hidden, self._norm.shape, self._norm, self.eps), self._head).float()
 
     def prefill(self, sequences: Sequence[Tensor]) -> Prefixes:
-        """Run G prefixes, each [length, width] embeddings, and keep their keys and values (until the next call)."""
-        lengths = [len(sequence) for sequence in sequences]
+        """Run G prefixes and keep their keys and values (until the next call).
+
+        Each is [length, width] embeddings, or the keys and values that `Prefixes.first` gave earlier, which are not run again.
+        Prefixes of like length should stand together: so many as run together on a CPU are padded to the longest of them.
+        """
+        lengths = [sequence.shape[-2] for sequence in sequences]
         cache = self._prefix_storage.take(len(self._layers), 2, len(lengths), self.kv_heads, max(lengths), self.head_dim)
-        chunk = max(1, self._chunk_tokens // max(lengths)) if self.device.type == "cpu" else len(lengths)
-        for start in range(0, len(lengths), chunk):
-            part = slice(start, start + chunk)
-            self._prefill(sequences[part], lengths[part], cache[:, :, part])
+        new = [place for place, sequence in enumerate(sequences) if sequence.dim() == 2]
+        for start, stop in _runs(new, lengths, self._chunk_tokens if self.device.type == "cpu" else sum(lengths)):
+            self._prefill(sequences[start:stop], lengths[start:stop], cache[:, :, start:stop])
+        for place, sequence in enumerate(sequences):
+            if sequence.dim() > 2:
+                cache[:, :, place, :, : lengths[place]] = sequence
+            cache[:, :, place, :, lengths[place] :] = 0  # what is masked must still be a number
         return Prefixes(cache, tuple(lengths))
 
     def _prefill(self, sequences: Sequence[Tensor], lengths: Sequence[int], cache: Tensor) -> None:
         """Run some of the prefixes and write their keys and values to ``cache``, [layers, 2, sequences, K, P, D]."""
-        groups, columns = cache.shape[2], cache.shape[4]
+        groups, columns = len(lengths), max(lengths)
+        cache = cache[..., :columns, :]
         table = Ragged.of(lengths, columns, self.device)
 
         def attend(layer: int, queries: Tensor | None, keys: Tensor, values: Tensor) -> Tensor | None:
@@ -176,7 +188,7 @@ class Decoder:
             asked = table.pad(queries).view(groups, columns, self.heads, -1).transpose(1, 2)
             # padding is on the right, where a causal mask hides it from every real token
             out = scaled_dot_product_attention(
-                asked, cache[layer, 0], cache[layer, 1], is_causal=True, scale=1.0, enable_gqa=self.heads != self.kv_heads
+                asked, cache[layer, 0], cache[layer, 1], is_causal=True, scale=self.scale, enable_gqa=self.heads != self.kv_heads
             )
             return table.pack(out.transpose(1, 2).reshape(groups * columns, -1))
 
@@ -295,7 +307,7 @@ class Decoder:
             if queries is None:
                 return None
             asked = table.pad(queries).view(groups, slots, columns, self.kv_heads, -1, self.head_dim)
-            asked = asked.permute(0, 3, 1, 4, 2, 5).contiguous()  # [G, K, Q, R, T, D]
+            asked = asked.permute(0, 3, 1, 4, 2, 5).contiguous().mul_(self.scale)  # [G, K, Q, R, T, D]
             prefix, own = rows.prefix[layer], rows.own[layer, ..., :last, :]
             out = _attend_both(asked, prefix[0], prefix[1], own[0], own[1], mask)
             return table.pack(out.permute(0, 2, 4, 1, 3, 5).reshape(groups * slots * columns, -1))
@@ -313,16 +325,30 @@ class Decoder:
             queries, turned = self.heads - skipped, self.heads - skipped + self.kv_heads
             rotated = mixed[:, :turned]
             rotated = torch.addcmul(rotated * cos, rotated.roll(self.head_dim // 2, -1), sin)
-            asked = rotated[:, :queries] * self.scale if queries else None
-            out = attend(index, asked, rotated[:, queries:], mixed[:, turned:])
+            out = attend(index, rotated[:, :queries] if queries else None, rotated[:, queries:], mixed[:, turned:])
             if out is None:
                 break
             if final and wanted:
                 places = torch.tensor(wanted, device=self.device)
                 hidden, out = hidden[places], out[places]
-            hidden = hidden + linear(out, layer.out, layer.out_bias)
-            hidden = hidden + layer.feed_forward(hidden)
+            hidden = layer.add_attention(hidden, out)
+            hidden = layer.add_feed_forward(hidden)
         return hidden
+
+
+def _runs(places: Sequence[int], lengths: Sequence[int], tokens: int) -> Iterator[tuple[int, int]]:
+    """Cut sorted places into runs of neighbours, ``[start, stop)``, of about ``tokens`` cells in all when padded."""
+    start = stop = longest = 0
+    for place in places:
+        longest = max(longest, lengths[place])
+        if start < stop and (place > stop or longest * (place + 1 - start) > tokens):
+            yield start, stop
+            start, longest = place, lengths[place]
+        elif start == stop:
+            start = place
+        stop = place + 1
+    if start < stop:
+        yield start, stop
 
 
 def _double(rows: Rows) -> None:
@@ -359,7 +385,7 @@ class _Layer:
         attention = layer.self_attn
         projections = (attention.q_proj, attention.k_proj, attention.v_proj)
         self.qkv, self.qkv_bias = _fuse(projections)
-        self.out, self.out_bias = attention.o_proj.weight, attention.o_proj.bias
+        self._out, self._out_bias = attention.o_proj.weight, attention.o_proj.bias
         self._before: Tensor = layer.input_layernorm.weight
         self._after: Tensor = layer.post_attention_layernorm.weight
         self._eps = eps
@@ -381,13 +407,22 @@ class _Layer:
         """[N, width] -> [N, width]."""
         return rms_norm(hidden, self._before.shape, self._before, self._eps)
 
-    def feed_forward(self, hidden: Tensor) -> Tensor:
-        """The normed SwiGLU or the mixture of experts: [N, width] -> [N, width], without the residual."""
-        hidden = rms_norm(hidden, self._after.shape, self._after, self._eps)
+    def add_attention(self, hidden: Tensor, out: Tensor) -> Tensor:
+        """Add the output projection of [N, H * D] to [N, width], in place."""
+        return _add_linear(hidden, out, self._out, self._out_bias)
+
+    def add_feed_forward(self, hidden: Tensor) -> Tensor:
+        """Add the normed SwiGLU or mixture of experts to [N, width], in place."""
+        normed = rms_norm(hidden, self._after.shape, self._after, self._eps)
         if self._experts is not None:
-            return cast(Tensor, self._experts(hidden[None])[0])
-        gate, up = linear(hidden, self._up, self._up_bias).chunk(2, dim=-1)
-        return linear(silu(gate) * up, self._down, self._down_bias)
+            return hidden.add_(self._experts(normed[None])[0])
+        gate, up = linear(normed, self._up, self._up_bias).chunk(2, dim=-1)
+        return _add_linear(hidden, silu(gate, inplace=True).mul_(up), self._down, self._down_bias)
+
+
+def _add_linear(hidden: Tensor, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    hidden.addmm_(inputs, weight.t())
+    return hidden if bias is None else hidden.add_(bias)
 
 
 def _fuse(modules: Sequence[Any]) -> tuple[Tensor, Tensor | None]:

@@ -3,7 +3,8 @@
 A window of requests is taken from the stream with its pictures encoded (``pictures``); prompts are grouped by their pictures
 and batched by length (``schedule``); each batch decodes until its last reply ends (``decoder``, ``replies``). A picture that
 cannot be read, or a prompt that does not fit, becomes a failure of its own requests. Not here: what a task is, retries,
-storage. Two choices a reader may question. A batch is decoded to its end instead of being refilled as rows finish, because
+storage. The keys and values of pictures are kept, so that one that comes back, in another window or benchmark, is not read
+twice. Two choices a reader may question. A batch is decoded to its end instead of being refilled as rows finish, because
 finished rows cost nothing here (they leave the packed tokens at once). And where two tokens are so close that rounding decides,
 which differs from batch to batch, the request is run once more on its own by transformers' forward pass, and that decides.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
@@ -22,7 +23,8 @@ from torch import Tensor
 
 from harness.errors import ConfigError
 from harness.types import Failure, Request, Response, Text
-from models.sphinx_x.decoder import Decoder, Rows
+from models.sphinx_x.decoder import Decoder, Prefixes, Rows
+from models.sphinx_x.kept import Kept
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.pictures import Pictures, Visual
 from models.sphinx_x.replies import Replies, Reply, close_calls
@@ -31,6 +33,9 @@ from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
+
+PREFIX_BYTES = 256 * 2**20
+"""Memory that the keys and values of pictures may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +47,7 @@ class EngineOptions:
         batch_tokens: positions of the prompts in one batch.
         window: requests taken from the stream before batches are planned.
         threads: workers that decode pictures ahead; 0 decodes them when they are needed.
-        encode_batch: pictures that go through the encoders together.
+        encode_batch: views that go through the encoders together, about.
         long_prompts: what becomes of a prompt that leaves no room for its reply: a recorded failure, or its text cut from the
             left (as the published code does), with a warning in the log.
     """
@@ -51,7 +56,7 @@ class EngineOptions:
     batch_tokens: int = 16384
     window: int = 1024
     threads: int = 2
-    encode_batch: int = 8
+    encode_batch: int = 32
     long_prompts: Literal["fail", "cut"] = "fail"
 
     def __post_init__(self) -> None:
@@ -75,6 +80,7 @@ class Engine:
         self._replies = Replies(tokenizer)
         self._decoder = Decoder(model.language_model)
         self._pictures = Pictures(model, self.options.threads, self.options.encode_batch)
+        self._prefixes = Kept(PREFIX_BYTES)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield one response a request, batch by batch."""
@@ -160,11 +166,7 @@ class Engine:
         Returns its rows, its prompts in the rows' order, and the logits of what follows each prompt, or of each token of its
         tail if it has one: [prompts or tails, vocabulary].
         """
-        sequences: list[Tensor] = []
-        for group in batch:
-            shown = visual.get(group.prompts[0].group)
-            pictures = [shown] if isinstance(shown, Tensor) else []
-            sequences.append(self._model.splice(pictures, group.prompts[0].ids[: group.shared]))
+        batch, prefixes = self._read(batch, visual)
         suffixes = [[prompt.ids[group.shared :] for prompt in group.prompts] for group in batch]
         prompts = [prompt for group in batch for prompt in group.prompts]
         ends = accumulate(len(suffix) for group in suffixes for suffix in group)
@@ -174,8 +176,26 @@ class Engine:
             for prompt, end in zip(prompts, ends, strict=True)
             for back in (range(prompt.tail, 0, -1) if prompt.tail else (0,))
         ]
-        rows, hidden = self._decoder.extend(self._decoder.prefill(sequences), suffixes, wanted)
+        rows, hidden = self._decoder.extend(prefixes, suffixes, wanted)
         return rows, prompts, self._decoder.logits(hidden)
+
+    def _read(self, batch: Sequence[Group], visual: Visual) -> tuple[list[Group], Prefixes]:
+        """Run what the prompts of each group share, or take it from what was kept of its pictures.
+
+        Returns the groups, which share less where their pictures were kept, because the text behind these is run anew.
+        """
+        kept = [self._prefixes.get(group.prompts[0].group) if group.reread < group.prompts[0].visual else None for group in batch]
+        groups = [group if known is None else replace(group, shared=1) for group, known in zip(batch, kept, strict=True)]
+        sequences: list[Tensor] = []
+        for group, known in zip(groups, kept, strict=True):
+            shown = visual.get(group.prompts[0].group)
+            pictures = [shown] if isinstance(shown, Tensor) else []
+            sequences.append(self._model.splice(pictures, group.prompts[0].ids[: group.shared]) if known is None else known)
+        prefixes = self._decoder.prefill(sequences)
+        for place, group in enumerate(groups):
+            if kept[place] is None and group.prompts[0].visual:
+                self._prefixes.put(group.prompts[0].group, prefixes.first(place, 1 + group.prompts[0].visual))
+        return groups, prefixes
 
     @torch.inference_mode()
     def _generate(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:

@@ -1,13 +1,13 @@
 """Pictures of a stream of requests: decoded and tiled ahead in threads, encoded once each, in windows.
 
 Not here: prompts and generation. Requests of one group show the same pictures, so only the first of them is opened; what was
-encoded is kept for later windows as long as it fits in memory, because some benchmarks come back to their pictures (the
-rotated options of MMBench). One unreadable picture fails the requests that show it and nothing else.
+encoded is kept for later windows and streams as long as it fits in memory, because benchmarks come back to their pictures (the
+rotated options of MMBench) and share them. One unreadable picture fails the requests that show it and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from harness.engine.ahead import ahead
 from harness.errors import MediaError
 from harness.types import Failure, Image, Request, Video
 from models.sphinx_x.geometry import positions
+from models.sphinx_x.kept import Kept
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.schedule import group_of, windows
 from models.sphinx_x.tiling import Views, views_of_prompt
@@ -31,7 +32,7 @@ Visual = Mapping[str, Tensor | Failure]
 """Group -> the visual positions [n, width] of its pictures, or why there are none."""
 
 VISUAL_BYTES = 512 * 2**20
-"""Memory that encoded pictures may take: a window's own at most half of it, the rest is kept for windows to come."""
+"""Memory that encoded pictures may take; those of one window take at most half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +42,45 @@ class _Opened:
     group: str
     views: Sequence[Views] | Failure
 
+    @property
+    def count(self) -> int:
+        """Views to be encoded."""
+        return 0 if isinstance(self.views, Failure) else sum(len(one.empty) - sum(one.empty) for one in self.views)
+
 
 class Pictures:
-    """Opens and encodes for one model; ``threads`` decode ahead, ``batch`` pictures go through the encoders together."""
+    """Opens and encodes for one model; ``threads`` decode ahead, about ``batch`` views go through the encoders together."""
 
     def __init__(self, model: SphinxX, threads: int, batch: int) -> None:
         self._model = model
         self._threads = threads
         self._batch = batch
+        self._kept = Kept(VISUAL_BYTES)
 
     def windows(self, requests: Iterable[Request], size: int) -> Iterator[tuple[list[Request], Visual]]:
         """Cut the stream into windows of at most ``size`` requests, each with what its pictures became."""
-        visual: dict[str, Tensor | Failure] = {}
+        failed: dict[str, Failure] = {}
         opened: list[_Opened] = []
         most = max(2, VISUAL_BYTES // _bytes_a_picture(self._model.variant))
-        feed = _with_new_pictures(windows(requests, size, most // 2), visual)
-        for item in ahead(feed, self._open, workers=self._threads, window=max(2 * self._threads, self._batch)):
+        feed = _with_new_pictures(windows(requests, size, most // 2), lambda group: group in self._kept or group in failed)
+        waiting = max(2 * self._threads, self._batch // self._model.variant.views)
+        for item in ahead(feed, self._open, workers=self._threads, window=waiting):
             if isinstance(item, _Opened):
                 opened.append(item)
-            if isinstance(item, list) or len(opened) >= self._batch:
-                visual |= self._encode(opened)
+            if isinstance(item, list) or sum(one.count for one in opened) >= self._batch:
+                self._encode(opened, failed)
                 opened = []
             if isinstance(item, list):
-                groups = {group_of(request): request for request in item if group_of(request)}
-                # a group that was thought to be kept may have been dropped while the feed ran ahead
-                lost = [self._opened(request) for group, request in groups.items() if group not in visual]
-                visual |= self._encode(lost)
-                yield item, visual
-                if len(visual) > most // 2:
-                    for group in visual.keys() - groups.keys():
-                        del visual[group]
+                yield item, self._shown(item, failed)
+
+    def _shown(self, window: Sequence[Request], failed: dict[str, Failure]) -> Visual:
+        """What the pictures of a window became."""
+        groups = {group_of(request): request for request in window if group_of(request)}
+        held = {group: self._kept.get(group) for group in groups}
+        # a group that was thought to be kept may have been dropped while the feed ran ahead
+        lost = [self._opened(groups[group]) for group, visual in held.items() if visual is None and group not in failed]
+        found = self._encode(lost, failed)
+        return {group: visual for group, visual in held.items() if visual is not None} | found | failed
 
     def positions(self, request: Request) -> int:
         """Positions that the pictures of a request take in its prompt. Raises `MediaError` if one cannot be read."""
@@ -95,30 +105,26 @@ class Pictures:
             return _Opened(group_of(request), Failure(kind="media", message=str(error)))
 
     @torch.inference_mode()
-    def _encode(self, opened: Sequence[_Opened]) -> dict[str, Tensor | Failure]:
-        """Encode the pictures of several groups in one batch."""
-        found: dict[str, Tensor | Failure] = {}
-        seen: list[tuple[str, Sequence[Views]]] = []
-        for item in opened:
-            if isinstance(item.views, Failure):
-                found[item.group] = item.views
-            else:
-                seen.append((item.group, item.views))
+    def _encode(self, opened: Sequence[_Opened], failed: dict[str, Failure]) -> dict[str, Tensor]:
+        """Encode the pictures of several groups in one batch and keep them; those that could not be had join ``failed``."""
+        failed |= {item.group: item.views for item in opened if isinstance(item.views, Failure)}
+        seen = [(item.group, item.views) for item in opened if not isinstance(item.views, Failure)]
         target = self._model.start_img
         encoded = iter(self._model.encode([_moved(views, target) for _, several in seen for views in several]))
-        for group, several in seen:
-            found[group] = torch.cat([next(encoded) for _ in several])
+        found = {group: torch.cat([next(encoded) for _ in several]) for group, several in seen}
+        for group, visual in found.items():
+            self._kept.put(group, visual)
         return found
 
 
-def _with_new_pictures(cut: Iterable[list[Request]], known: Container[str]) -> Iterator[Request | list[Request]]:
+def _with_new_pictures(cut: Iterable[list[Request]], known: Callable[[str], bool]) -> Iterator[Request | list[Request]]:
     """Before each window, one request for every group of pictures that is neither known yet nor on its way."""
     coming: set[str] = set()
     for window in cut:
-        coming = {group for group in coming if group not in known}
+        coming = {group for group in coming if not known(group)}
         for request in window:
             group = group_of(request)
-            if group and group not in coming and group not in known:
+            if group and group not in coming and not known(group):
                 coming.add(group)
                 yield request
         yield window

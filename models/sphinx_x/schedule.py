@@ -58,6 +58,11 @@ class Group:
         return self.prompts[0].visual + self.shared
 
     @property
+    def reread(self) -> int:
+        """Tokens that would be run again, were nothing shared but the start token and the pictures."""
+        return (self.shared - 1) * (len(self.prompts) - 1)
+
+    @property
     def suffix(self) -> int:
         """Tokens of the longest part that is not shared."""
         return max(len(prompt.ids) for prompt in self.prompts) - self.shared
@@ -109,7 +114,7 @@ def plan(prompts: Sequence[Prompt], max_rows: int, max_tokens: int) -> list[list
     """Batches of at most ``max_rows`` prompts (empty slots counted) and ``max_tokens`` positions of prompts, one group at least.
 
     Groups are sorted by how many prompts they have, the length of their prefix, and how long replies may get, so that few slots
-    are empty and little is padding.
+    are empty and little is padding; within a batch by the length of their prefix.
     """
     by_media: dict[str, list[Prompt]] = {}
     for prompt in prompts:
@@ -121,7 +126,7 @@ def plan(prompts: Sequence[Prompt], max_rows: int, max_tokens: int) -> list[list
             part = tuple(members[start : start + max_rows])
             groups.append(Group(part, common_prefix(part)))
     groups.sort(key=lambda group: (len(group.prompts), group.prefix // 8, group.room, group.prefix, group.suffix))
-    return list(_fill(groups, max_rows, max_tokens))
+    return [sorted(batch, key=lambda group: group.prefix) for batch in _fill(groups, max_rows, max_tokens)]
 
 
 def _fill(groups: Sequence[Group], max_rows: int, max_tokens: int) -> Iterator[list[Group]]:
