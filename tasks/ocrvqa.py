@@ -41,7 +41,7 @@ LAYOUTS = (
         "OCRVQA_TEST.tsv|OCRVQA_TESTCORE.tsv",
         steps=(picture_facts, columns(book="image_key|", number="row-{index}")),
     ),
-    layout("hf_parquet", "**/test-*.parquet", steps=(columns(book="image_id"), columns(split="none|"), questions)),
+    layout("hf_parquet", "**/test-*.parquet", steps=(columns(book="image_id"), questions)),
 )
 
 

@@ -69,7 +69,7 @@ def to_sample(record: Record) -> Sample:
     """Map a problem; each is its own cluster. A table may lack subjects and grades."""
     options, hint = tuple(map(str, record["choices"])), str(record.get("hint") or "")
     grade = re.fullmatch(r"grade(\d+)", str(record.get("grade")))
-    context = ["TXT"] * bool(hint) + ["IMG"] * bool(record.get("image")) or ["NO"]
+    context = ["TXT"] * (bool(hint) or record["question"].startswith("Context: ")) + ["IMG"] * bool(record.get("image")) or ["NO"]
     return Sample(
         id=text_of(record) + (f"#{record['same'] + 1}" if record.get("same") else ""),
         parts=images(record),

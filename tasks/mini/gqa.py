@@ -51,9 +51,10 @@ def _record(one: Short, image: str, identity: str) -> dict[str, Any]:
 def write(folder: Path, seed: int, size: Size) -> None:
     """Write the questions below ``folder``; the structural types are the parts."""
     (folder / "images").mkdir()
-    records = {}
-    for number, one in enumerate(taken((relations, colours, _choices), "gqa", seed, size)):
-        image, identity = f"n{number:06d}", str(_FIRST_ID + number)
+    records, images = {}, dict[int, str]()
+    asked = taken((relations, colours, _choices), "gqa", seed, size)
+    for number, one in enumerate(asked):
+        image, identity = images.setdefault(id(one.image), f"n{number:06d}"), str(_FIRST_ID + number)
         (folder / "images" / f"{image}.jpg").write_bytes(encoded(one.image, "JPEG"))
         records[identity] = _record(one, image, identity)
     (folder / "testdev_balanced_questions.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
