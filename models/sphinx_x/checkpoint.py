@@ -25,6 +25,12 @@ from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.variants import Variant
 
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+OFFICIAL = "meta.json"
+"""Stands in folders of the authors."""
+
+UNUSED = "unused.safetensors"
+"""Tensors of the authors' files that the model has no use for, kept so that the way back gives the same files."""
+
 SCHEMA = 1
 SHARD = 4 * 2**30
 """Bytes of weights in one file."""
@@ -41,6 +47,11 @@ def save(folder: Path, model: SphinxX, tokenizer: Tokenizer, dtype: Precision = 
     write_config(folder, model.variant, dtype)
     _replace(folder / tokenizer.FILE, tokenizer.save)
     write_weights(folder, stored, lambda value: value.to("cpu", kind), shard)
+
+
+def dtype_of(source: Source) -> str:
+    """The precision of a source's first tensor, which stands for all in ``config.json``."""
+    return str(source.read(next(iter(source.shapes()))).dtype).removeprefix("torch.")
 
 
 def write_config(folder: Path, variant: Variant, dtype: str, extra: Mapping[str, Any] | None = None) -> None:
@@ -120,13 +131,27 @@ def load_variant(folder: Path) -> Variant:
 
 
 def load(folder: Path, *, active_experts: int | None = None) -> tuple[SphinxX, Tokenizer]:
-    """Model (float32, in evaluation mode) and tokenizer of a folder."""
-    with _without_memory():
-        model = SphinxX(load_variant(folder))
-    load_into(model, folder)
+    """Model (float32, in evaluation mode) and tokenizer of a folder: of ours, or of one in the form of the authors."""
+    if (folder / OFFICIAL).is_file():
+        from models.sphinx_x.official.convert import load_official
+
+        model, _ = load_official([folder])
+    else:
+        with _without_memory():
+            model = SphinxX(load_variant(folder))
+        load_into(model, folder)
     if active_experts is not None:
         model.set_active_experts(active_experts)
     return model.eval(), load_tokenizer(folder)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """All files that decide what a model answers, but its configuration: weights in any form, and the tokenizer, last."""
+    held = [folder / WEIGHTS]
+    if not held[0].is_file() or (folder / "language_model").is_dir() or (folder / OFFICIAL).is_file():
+        held = sorted({*folder.rglob("*.safetensors"), *folder.glob("consolidated.*.pth")} - {folder / UNUSED})
+    tokenizers = [folder / name for name in (TOKENIZER, "tokenizer.model") if (folder / name).is_file()]
+    return [*(held or [folder / WEIGHTS]), *(tokenizers[:1] or [folder / TOKENIZER])]
 
 
 def load_into(model: SphinxX, folder: Path) -> None:

@@ -85,8 +85,7 @@ class SphinxXModel:
             [
                 "sphinx_x",
                 ENGINE_VERSION,
-                _digest(folder / checkpoint.WEIGHTS),
-                _digest(folder / checkpoint.TOKENIZER),
+                *(_digest(path) for path in checkpoint.weight_files(folder)),
                 _template(),
                 model.variant.to_json(),
                 dtype if dtype == "float32" else [dtype, place.type],

@@ -12,15 +12,15 @@ import torch
 from safetensors.torch import load_file
 
 from harness.errors import ConfigError
+from harness.types import Generation, Request, Text
 from models.sphinx_x import checkpoint
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.official.convert import ConvertConfig, convert, load_official
 from models.sphinx_x.official.layout import LAYOUTS, config_of, ffn_width, kind_of, variant_of
+from models.sphinx_x.plugin import SphinxXModel
 from models.sphinx_x.variants import MICRO, Backbone, find_variant
 from tests.models.golden_sphinx import BUNDLED
 from tests.models.official_specimens import DENSE, SPARSE, layouts_are, official_folder, random_model, rewrite, small_layout
-
-ALL = ("sphinx", "sphinx_1k", "sphinx_tiny_1k", "sphinx_moe_1k")
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +58,9 @@ def test_the_feed_forward_width_is_theirs(width: int, multiple: int, expected: i
     assert ffn_width(width, multiple, None) == expected
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "ranks"), [("sphinx_1k", 1), ("sphinx_moe_1k", 2), pytest.param("sphinx", 2, marks=pytest.mark.slow)]
+)
 def test_all_encoders_and_the_language_model_come_back(name: str, ranks: int, tmp_path: Path) -> None:
     model = random_model(small_layout(name))
     loaded, tokenizer = load_official([official_folder(tmp_path, model, ranks)])
@@ -100,9 +101,15 @@ UNUSED = {
 }
 
 
-@pytest.mark.parametrize("name", ["sphinx_1k", "sphinx_moe_1k"])
-@pytest.mark.parametrize("middle", ["riddle", "hf"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    ("name", "middle", "dtype"),
+    [
+        ("sphinx_moe_1k", "riddle", torch.bfloat16),
+        pytest.param("sphinx_1k", "hf", torch.float32, marks=pytest.mark.slow),
+        pytest.param("sphinx_moe_1k", "hf", torch.bfloat16, marks=pytest.mark.slow),
+        pytest.param("sphinx_1k", "riddle", torch.float32, marks=pytest.mark.slow),
+    ],
+)
 def test_there_and_back_is_bit_identical_with_any_number_of_shards(
     name: str, middle: str, dtype: torch.dtype, tmp_path: Path
 ) -> None:
@@ -343,3 +350,21 @@ def test_a_model_of_many_bytes_is_stored_in_several_files(tmp_path: Path) -> Non
 
 def test_the_names_of_layouts_exist() -> None:
     assert all(find_variant(name).resize == "float16" for name in LAYOUTS.values())
+
+
+@pytest.mark.parametrize("form", ["official", "riddle", "hf"])
+def test_the_plugin_answers_from_a_folder_of_any_form(form: str, tmp_path: Path) -> None:
+    backbone = Backbone(**{**vars(DENSE), "vocab": 520, "max_positions": 512})
+    folder = official_folder(tmp_path / "a", random_model(small_layout("sphinx_tiny_1k", backbone)))
+    shutil.copy(BUNDLED / "dialog" / "tokenizer.model", folder)
+    if form != "official":
+        convert(ConvertConfig(source=(folder,), target=tmp_path / "b", format=form))  # type: ignore[arg-type]
+        folder = tmp_path / "b"
+    model = SphinxXModel(str(folder))
+    request = Request(key="0" * 32, sample_id="s", parts=(Text("How many?"),), generation=Generation(max_new_tokens=4))
+    (answer,) = model.generate([request])
+    assert answer.failure is None and answer.completion_tokens
+    assert SphinxXModel(str(folder)).fingerprint == model.fingerprint
+    next(folder.glob("tokenizer.model")).write_bytes(b"no model")
+    with pytest.raises(ConfigError, match=r"tokenizer.model: is no sentencepiece model"):
+        SphinxXModel(str(folder))

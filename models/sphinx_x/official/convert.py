@@ -41,8 +41,6 @@ from models.sphinx_x.variants import Variant
 from models.sphinx_x.vision import EncoderBuilder
 
 Part = Literal["language", "connector", "encoders"]
-UNUSED = "unused.safetensors"
-"""In our folders: tensors of the authors' files that the model has no use for, kept so that the way back gives the same files."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +230,7 @@ def open_model(folders: Sequence[Path]) -> Opened:
         own = parts(SphinxX(variant))
     wanted = Converted(Memory(own), [piece.inverse() for piece in stored_pieces(list(own))]).shapes()
     refuse(misfits(tensors.shapes(), wanted), f"{folder}: does not fit variant {variant.name}")
-    unused: Source = Safetensors(folder / UNUSED) if (folder / UNUSED).is_file() else Memory({})
+    unused: Source = Safetensors(folder / checkpoint.UNUSED) if (folder / checkpoint.UNUSED).is_file() else Memory({})
     return Opened(variant, tensors, find_tokenizer(folder), unused, config.get("official", {}))
 
 
@@ -254,8 +252,8 @@ def convert(config: ConvertConfig) -> list[dict[str, str]]:
             opened.tokenizer.save(target / opened.tokenizer.FILE)
     if config.format != "official":
         if opened.unused.shapes():
-            checkpoint.write_weights(target, opened.unused, shard=2**62, name=UNUSED)
+            checkpoint.write_weights(target, opened.unused, shard=2**62, name=checkpoint.UNUSED)
         if config.format == "riddle":
             extra = {"official": dict(opened.official)} if opened.official else {}
-            checkpoint.write_config(target, opened.variant, "stored", extra)
+            checkpoint.write_config(target, opened.variant, checkpoint.dtype_of(opened.tensors), extra)
     return [{"kind": "model", "folder": str(target), "variant": opened.variant.name, "format": config.format}]

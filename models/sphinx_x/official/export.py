@@ -4,7 +4,7 @@
     model.safetensors             what is SPHINX's own: projection, start and end of image, skip token
     language_model/               AutoModelForCausalLM.from_pretrained(folder, subfolder="language_model")
     vision/NAME/                  ConvNextModel, Dinov2Model, CLIPVisionModel; vision/qformer/{vision_model,qformer}
-    tokenizer.json, ...           AutoTokenizer.from_pretrained(folder), with the conversation template
+    tokenizer.json, ...           also in language_model: AutoTokenizer.from_pretrained, with the conversation template
     preprocessor_config.json      how pictures are padded, resized and normalised
 
 Subfolders were chosen over one file with prefixes, because transformers loads a subfolder in every version and without a word
@@ -92,7 +92,6 @@ def write_hub(
     source: Source,
     tokenizer: Tokenizer | None,
     shard: int = checkpoint.SHARD,
-    dtype: str = "stored",
 ) -> None:
     """Write such a folder from tensors under their stored names, a file of at most ``shard`` bytes at a time."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,9 +108,8 @@ def write_hub(
     rest = Converted(source, [Piece((name,), (name,)) for name in names if name not in taken])
     checkpoint.write_weights(folder, rest, shard=shard)
     _write_processor(folder, variant, tokenizer)
-    checkpoint.write_config(
-        folder, variant, "stored", {"model_type": "sphinx_x", "parts": [p.folder for p in subfolders(variant)]}
-    )
+    listed = [part.folder for part in subfolders(variant)]
+    checkpoint.write_config(folder, variant, checkpoint.dtype_of(source), {"model_type": "sphinx_x", "parts": listed})
 
 
 def open_hub(folder: Path, variant: Variant) -> Source:
@@ -138,10 +136,11 @@ def _write_config(folder: Path, module: PreTrainedModel, dtype: Any, tokenizer: 
 
 def _write_processor(folder: Path, variant: Variant, tokenizer: Tokenizer | None) -> None:
     _write_json(folder / PREPROCESSOR, preprocessor(variant))
-    (folder / TEMPLATE).write_text(chat_template(), encoding="utf-8")
-    if tokenizer is not None:
-        tokenizer.save(folder / tokenizer.FILE)
-        _write_json(folder / TOKENIZER_CONFIG, tokenizer_config(tokenizer))
+    for place in (folder, folder / "language_model"):
+        (place / TEMPLATE).write_text(chat_template(), encoding="utf-8")
+        if tokenizer is not None:
+            tokenizer.save(place / tokenizer.FILE)
+            _write_json(place / TOKENIZER_CONFIG, tokenizer_config(tokenizer))
 
 
 def preprocessor(variant: Variant) -> dict[str, Any]:
