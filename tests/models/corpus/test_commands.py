@@ -20,8 +20,8 @@ def riddle(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_the_mini_mixture_is_composed_and_looked_at(riddle, tmp_path):
-    code, out, err = riddle("corpus", "mixture=mini", "mixture.drawn=1", "root=drawn", "out=made", "output=json")
+def test_the_mini_mixture_is_composed_and_looked_at(riddle, drawn, tmp_path):
+    code, out, err = riddle("corpus", "mixture=mini", "mixture.drawn=3", f"root={drawn}", "out=made", "output=json")
     told = json.loads(out)
     assert code == 0 and told["ok"] and not err
     assert {row["state"] for row in told["results"]} == {"converted"}
