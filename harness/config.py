@@ -269,7 +269,8 @@ class DataConfig(CommonConfig):
     """Make the data of benchmarks, or conversations to train on.
 
     Attributes:
-        what: mini, the drawn versions of the benchmarks in their official layouts; corpus, a mixture of data sets as
+        what: convert, a model's folder to another form; or
+            mini, the drawn versions of the benchmarks in their official layouts; corpus, a mixture of data sets as
             conversations; look, conversations as a picture or page
         benchmarks: which of them; all unless given
         root: folder to write to; paths.data/mini unless given. Of corpus and look, the folder that holds the data sets
@@ -283,9 +284,15 @@ class DataConfig(CommonConfig):
         data: for what=look, an annotation file, or a folder of them or of a composition
         index: for what=look, number of the conversation; the first, or the first twenty of a page, unless given
         out: of corpus, folder to write to; of look, file ending in .png or .html
+        source: for what=convert, as from=FOLDER: a model of the authors, of riddle or for transformers; or several of the
+            authors' folders, later ones over earlier ones
+        target: for what=convert, as to=FOLDER: folder to write to
+        format: for what=convert, riddle, official (the authors') or hf (parts that plain transformers loads)
+        shards: for format=official, model-parallel ranks, one file each
+        max_shard_mb: for the other formats, size of one file of weights
     """
 
-    what: Literal["mini", "corpus", "look"]
+    what: Literal["convert", "mini", "corpus", "look"]
     benchmarks: tuple[str, ...] = ()
     root: Path | None = None
     seed: int = 0
@@ -297,6 +304,11 @@ class DataConfig(CommonConfig):
     data: Path | None = None
     index: int | None = None
     out: Path | None = None
+    source: tuple[Path, ...] = ()
+    target: Path | None = None
+    format: Literal["riddle", "official", "hf"] | None = None
+    shards: int = 1
+    max_shard_mb: int = 4096
 
     @property
     def mini(self) -> MiniConfig:
@@ -306,6 +318,8 @@ class DataConfig(CommonConfig):
     def problems(self) -> Iterator[str]:
         """Yield what is out of range."""
         yield from self.mini.problems()
+        if self.what == "convert" and not (self.source and self.target and self.format):
+            yield "from, to and format: say all three, such as from=FOLDER to=FOLDER format=riddle"
         if self.what == "corpus" and self.mixture is None:
             yield "mixture: missing; say mixture=paper or mixture=mini"
         if self.what == "look" and self.data is None:

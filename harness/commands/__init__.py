@@ -16,7 +16,8 @@ class Verb:
 
     Attributes:
         positional: the setting that a first word without ``=`` gives (``riddle data mini`` is ``what=mini``).
-        groups: configuration groups that have another name here (``riddle train model=nano`` chooses from ``conf/train``).
+        groups: configuration groups, or settings, that have another name here (``riddle train model=nano`` chooses from
+            ``conf/train``).
     """
 
     summary: str
@@ -25,12 +26,15 @@ class Verb:
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
+CONVERT_WORDS: Mapping[str, str] = {"from": "source", "to": "target"}
+"""``from`` is no name that a field of a Python class can have."""
+
 VERBS: Mapping[str, Verb] = {
     "eval": Verb("ask a model the questions of benchmarks and score its replies", "riddle eval model=nano task=pope limit=20"),
     "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train"}),
     "score": Verb("score replies made elsewhere", "riddle score task=docvqa data=val.json predictions=replies.jsonl"),
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
-    "data": Verb("draw the mini benchmarks, make OCR and marked corpora", "riddle data mini n=100", positional="what"),
+    "data": Verb("draw the mini benchmarks, make OCR and marked corpora", "riddle data mini n=100", "what", CONVERT_WORDS),
     "controls": Verb(
         "measure what mini benchmarks give without their pictures", "riddle controls model=nano suite=mini mini.n=400"
     ),

@@ -9,8 +9,9 @@ from typing import Any
 from harness.commands import corpora
 from harness.commands.outcome import Outcome
 from harness.commands.places import mini_root
-from harness.commands.rooms import MINI, function
+from harness.commands.rooms import CONVERT, MINI, function
 from harness.config import DataConfig
+from harness.errors import ConfigError
 
 CONFIG = DataConfig
 
@@ -19,10 +20,22 @@ def run(config: DataConfig) -> Outcome:
     """Draw what is missing of the benchmarks asked for."""
     if config.what in ("corpus", "look"):
         return corpora.composed(config) if config.what == "corpus" else corpora.looked_at(config)
+    if config.what == "convert":
+        return _converted(config)
     root = config.root or mini_root(config.paths, config.mini)
     named = {"benchmarks": config.benchmarks} if config.benchmarks else {}
     folders = function(MINI)(root, **named, **dataclasses.asdict(config.mini))
     return Outcome(tuple({"kind": "data", "benchmark": folder.name, "folder": str(folder)} for folder in folders))
+
+
+def _converted(config: DataConfig) -> Outcome:
+    """Write a model's folder in another form."""
+    if config.target is None or config.format is None:
+        raise ConfigError("from, to and format: say all three, such as from=FOLDER to=FOLDER format=riddle")
+    rows = function(CONVERT)(
+        config.source, config.target, config.format, shards=config.shards, max_shard_mb=config.max_shard_mb
+    )
+    return Outcome(tuple(rows))
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:

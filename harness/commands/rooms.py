@@ -13,6 +13,7 @@ CHANCE: Final = "models.chance.Chance"
 CONSTANT: Final = "models.constant.Constant"
 COMPOSE: Final = "models.sphinx_x.corpus.compose:compose"
 LOOK: Final = "models.sphinx_x.corpus.look:look"
+CONVERT: Final = "models.sphinx_x.official.convert:convert"
 LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
 
 BENCHES: Final[Mapping[str, str]] = {

@@ -20,7 +20,7 @@ from transformers import AutoTokenizer
 from harness.errors import ConfigError
 from models.sphinx_x import checkpoint
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.official.convert import ConvertConfig, convert
+from models.sphinx_x.official.convert import convert
 from models.sphinx_x.official.encoders import encoder_pieces
 from models.sphinx_x.official.export import preprocessor, push
 from models.sphinx_x.official.hub import initialise_from
@@ -161,7 +161,7 @@ def exported(tmp_path: Path, make: Any) -> tuple[SphinxX, Path, Any]:
     """A model of ours, saved and turned into a folder for others, and its tokenizer."""
     model, tokenizer = make()
     checkpoint.save(tmp_path / "ours", model, tokenizer, "float32")
-    convert(ConvertConfig(source=(tmp_path / "ours",), target=tmp_path / "theirs", format="hf", max_shard_mb=1))
+    convert((tmp_path / "ours",), tmp_path / "theirs", "hf", max_shard_mb=1)
     return model, tmp_path / "theirs", tokenizer
 
 
@@ -181,7 +181,7 @@ def test_the_language_model_of_a_saved_model_loads_in_plain_transformers(make: A
 def test_the_encoders_of_a_saved_model_load_in_plain_transformers(name: str, tmp_path: Path) -> None:
     model = random_model(small_layout(name))
     checkpoint.save(tmp_path / "ours", model, specimen()[1], "float32")
-    convert(ConvertConfig(source=(tmp_path / "ours",), target=tmp_path / "theirs", format="hf"))
+    convert((tmp_path / "ours",), tmp_path / "theirs", "hf")
     for encoder, kind in (("convnext", "ConvNextModel"), ("dinov2", "Dinov2Model"), ("clip", "CLIPVisionModel")):
         plain = getattr(transformers, kind).from_pretrained(tmp_path / "theirs", subfolder=f"vision/{encoder}")
         assert_same(plain, model.vision.encoders[encoder].trunk)

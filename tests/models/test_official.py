@@ -11,11 +11,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from harness.cli import main
 from harness.errors import ConfigError
 from harness.types import Generation, Request, Text
 from models.sphinx_x import checkpoint
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.official.convert import ConvertConfig, convert, load_official
+from models.sphinx_x.official.convert import convert, load_official
 from models.sphinx_x.official.layout import LAYOUTS, config_of, ffn_width, kind_of, variant_of
 from models.sphinx_x.plugin import SphinxXModel
 from models.sphinx_x.variants import MICRO, Backbone, find_variant
@@ -115,12 +116,12 @@ def test_there_and_back_is_bit_identical_with_any_number_of_shards(
 ) -> None:
     first = official_folder(tmp_path / "a", random_model(small_layout(name), dtype=dtype), 2, UNUSED)
     rewrite(first / "config.json", max_batch_size=7)
-    convert(ConvertConfig(source=(first,), target=tmp_path / "b", format=middle, max_shard_mb=1))  # type: ignore[arg-type]
+    convert((first,), tmp_path / "b", middle, max_shard_mb=1)  # type: ignore[arg-type]
     for ranks in (1, 2):
         back = tmp_path / f"c{ranks}"
-        convert(ConvertConfig(source=(tmp_path / "b",), target=back, format="official", shards=ranks))
+        convert((tmp_path / "b",), back, "official", shards=ranks)
         again = tmp_path / f"d{ranks}"
-        convert(ConvertConfig(source=(back,), target=again, format="official", shards=2))
+        convert((back,), again, "official", shards=2)
         for rank in (0, 1):
             old, new = tensors(pth(first, rank, 2)), tensors(pth(again, rank, 2))
             assert old.keys() == new.keys()
@@ -184,11 +185,11 @@ def test_the_folders_tokenizer_says_the_vocabulary_and_travels_along(tmp_path: P
     rewrite(folder / "config.json", vocab_size=-1)
     model, tokenizer = load_official([folder])
     assert tokenizer is not None and tokenizer.size == model.variant.backbone.vocab == 520
-    convert(ConvertConfig(source=(folder,), target=tmp_path / "b", format="riddle"))
+    convert((folder,), tmp_path / "b", "riddle")
     loaded, words = checkpoint.load(tmp_path / "b")
     same_model(loaded, model)
     assert words.encode("Near value") == tokenizer.encode("Near value")
-    convert(ConvertConfig(source=(tmp_path / "b",), target=tmp_path / "c", format="official"))
+    convert((tmp_path / "b",), tmp_path / "c", "official")
     assert (tmp_path / "c" / "tokenizer.model").read_bytes() == (folder / "tokenizer.model").read_bytes()
 
 
@@ -330,7 +331,7 @@ def test_what_the_authors_have_no_layout_for_is_not_written(tmp_path: Path) -> N
 def test_a_model_of_many_bytes_is_stored_in_several_files(tmp_path: Path) -> None:
     model = random_model(small_layout("sphinx_1k", Backbone(**{**vars(DENSE), "vocab": 6000})))
     first = official_folder(tmp_path / "a", model)
-    convert(ConvertConfig(source=(first,), target=tmp_path / "b", format="riddle", max_shard_mb=1))
+    convert((first,), tmp_path / "b", "riddle", max_shard_mb=1)
     index = json.loads((tmp_path / "b" / "model.safetensors.index.json").read_text())
     files = sorted(set(index["weight_map"].values()))
     assert len(files) > 1 and not (tmp_path / "b" / "model.safetensors").exists()
@@ -358,7 +359,7 @@ def test_the_plugin_answers_from_a_folder_of_any_form(form: str, tmp_path: Path)
     folder = official_folder(tmp_path / "a", random_model(small_layout("sphinx_tiny_1k", backbone)))
     shutil.copy(BUNDLED / "dialog" / "tokenizer.model", folder)
     if form != "official":
-        convert(ConvertConfig(source=(folder,), target=tmp_path / "b", format=form))  # type: ignore[arg-type]
+        convert((folder,), tmp_path / "b", form)  # type: ignore[arg-type]
         folder = tmp_path / "b"
     model = SphinxXModel(str(folder))
     request = Request(key="0" * 32, sample_id="s", parts=(Text("How many?"),), generation=Generation(max_new_tokens=4))
@@ -368,3 +369,18 @@ def test_the_plugin_answers_from_a_folder_of_any_form(form: str, tmp_path: Path)
     next(folder.glob("tokenizer.model")).write_bytes(b"no model")
     with pytest.raises(ConfigError, match=r"tokenizer.model: is no sentencepiece model"):
         SphinxXModel(str(folder))
+
+
+def test_the_command_converts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = official_folder(tmp_path / "a", random_model(small_layout("sphinx_tiny_1k")), 2)
+    there, back = tmp_path / "b", tmp_path / "c"
+    assert main(["data", "convert", f"from={folder}", f"to={there}", "format=riddle"]) == 0
+    assert str(there) in capsys.readouterr().out
+    assert main(["data", "convert", f"from={there}", f"to={back}", "format=official", "shards=2"]) == 0
+    for rank in (0, 1):
+        old, new = tensors(pth(folder, rank, 2)), tensors(pth(back, rank, 2))
+        assert all(torch.equal(value, new[name]) for name, value in old.items()) and old.keys() == new.keys()
+    assert main(["data", "convert", f"from={there}", "format=hf"]) == 2
+    assert "from, to and format" in capsys.readouterr().err
+    assert main(["data", "convert", f"from={there}", f"to={there}", "format=hf"]) == 2
+    assert main(["data", "convert", f"from={tmp_path}", f"to={back}", "format=hf"]) == 2

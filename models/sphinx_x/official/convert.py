@@ -7,7 +7,7 @@ names and shapes before a single tensor is read, and one error lists all that do
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +41,7 @@ from models.sphinx_x.variants import Variant
 from models.sphinx_x.vision import EncoderBuilder
 
 Part = Literal["language", "connector", "encoders"]
+Form = Literal["riddle", "official", "hf"]
 
 
 @dataclass(frozen=True)
@@ -175,33 +176,6 @@ def write_official(
         (folder / name).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConvertConfig:
-    """Turn a model's folder into another form.
-
-    Attributes:
-        source: folder of the authors, of riddle or for transformers, or several folders of the authors, later ones over earlier
-        target: folder to write to
-        format: riddle, official (the authors') or hf (parts that plain transformers loads)
-        shards: for format=official the number of model-parallel ranks
-        max_shard_mb: for the other formats the size of one file of weights
-    """
-
-    source: tuple[Path, ...]
-    target: Path
-    format: Literal["riddle", "official", "hf"]
-    shards: int = 1
-    max_shard_mb: int = 4096
-
-    def problems(self) -> Iterator[str]:
-        """Yield what is out of range."""
-        if self.target.resolve() in {path.resolve() for path in self.source}:
-            yield f"to={self.target}: is the folder that is read"
-        for name in ("shards", "max_shard_mb"):
-            if getattr(self, name) < 1:
-                yield f"{name}={getattr(self, name)}: must be at least 1"
-
-
 @dataclass(frozen=True)
 class Opened:
     """A model's folder of any form: its tensors under their stored names, nothing read yet."""
@@ -234,26 +208,39 @@ def open_model(folders: Sequence[Path]) -> Opened:
     return Opened(variant, tensors, find_tokenizer(folder), unused, config.get("official", {}))
 
 
-def convert(config: ConvertConfig) -> list[dict[str, str]]:
-    """Write a model's folder in another form, tensor by tensor and bit by bit; returns where it is."""
-    opened, target, shard = open_model(config.source), config.target, config.max_shard_mb * 2**20
+def convert(
+    source: Sequence[Path], target: Path, form: Form, *, shards: int = 1, max_shard_mb: int = 4096
+) -> list[dict[str, str]]:
+    """Write a model's folder in another form, tensor by tensor and bit by bit.
+
+    Args:
+        source: folder of the authors, of riddle or for transformers; or several of the authors', later ones over earlier ones.
+        target: folder to write to.
+        form: ``riddle``, ``official`` (the authors') or ``hf`` (parts that plain transformers loads).
+        shards: model-parallel ranks of the authors' form.
+        max_shard_mb: size of one file of weights in the other forms.
+
+    Returns:
+        one row that says where the model is.
+
+    Raises:
+        ConfigError: the source is damaged or does not fit, or the target is the source.
+    """
+    if target.resolve() in {folder.resolve() for folder in source} or min(shards, max_shard_mb) < 1:
+        raise ConfigError(f"to={target}: must be another folder than from, and shards and max_shard_mb at least 1")
+    opened = open_model(source)
     target.mkdir(parents=True, exist_ok=True)
-    if config.format == "official":
-        write_official(
-            target, opened.variant, opened.tensors, ranks=config.shards, unused=opened.unused, config=opened.official or None
-        )
-        if opened.tokenizer is not None:
-            opened.tokenizer.save(target / opened.tokenizer.FILE)
-    elif config.format == "hf":
-        write_hub(target, opened.variant, opened.tensors, opened.tokenizer, shard)
+    if form == "official":
+        config = opened.official or None
+        write_official(target, opened.variant, opened.tensors, ranks=shards, unused=opened.unused, config=config)
+    elif form == "hf":
+        write_hub(target, opened.variant, opened.tensors, opened.tokenizer, max_shard_mb * 2**20)
     else:
-        checkpoint.write_weights(target, opened.tensors, shard=shard)
-        if opened.tokenizer is not None:
-            opened.tokenizer.save(target / opened.tokenizer.FILE)
-    if config.format != "official":
-        if opened.unused.shapes():
-            checkpoint.write_weights(target, opened.unused, shard=2**62, name=checkpoint.UNUSED)
-        if config.format == "riddle":
-            extra = {"official": dict(opened.official)} if opened.official else {}
-            checkpoint.write_config(target, opened.variant, checkpoint.dtype_of(opened.tensors), extra)
-    return [{"kind": "model", "folder": str(target), "variant": opened.variant.name, "format": config.format}]
+        checkpoint.write_weights(target, opened.tensors, shard=max_shard_mb * 2**20)
+        extra = {"official": dict(opened.official)} if opened.official else {}
+        checkpoint.write_config(target, opened.variant, checkpoint.dtype_of(opened.tensors), extra)
+    if form != "official" and opened.unused.shapes():
+        checkpoint.write_weights(target, opened.unused, shard=2**62, name=checkpoint.UNUSED)
+    if form != "hf" and opened.tokenizer is not None:
+        opened.tokenizer.save(target / opened.tokenizer.FILE)
+    return [{"kind": "model", "folder": str(target), "variant": opened.variant.name, "format": form}]
