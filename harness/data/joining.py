@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from harness.data.alignment import Trial, in_order, in_order_of, named_group
 from harness.data.questions import Index, Prompts, Questions, folded
 from harness.data.replies import Reply, ReplyFile
-from harness.data.reply_files import known_layouts, plain_name
+from harness.data.reply_files import ID_FIELDS, known_layouts, plain_name
 from harness.errors import ReplyError
 from harness.types import Image, Sample, Video
 
@@ -130,6 +130,7 @@ def _rules(samples: Sequence[Sample], replies: Sequence[Reply]) -> Iterator[_Rul
             f"{name}|{one}" for name in _shown(number, sample) for one in _references(number, sample)
         ),
     )
+    yield _Rule(name="picture, where each has one question", of_reply=_pictures, of_sample=_shown)
     if all(reply.question for reply in replies):
         for name in names:
             yield from (_by_place(name, first) for first in (0, 1))
@@ -173,13 +174,13 @@ def _by_id(name: str, samples: Sequence[Sample], groups: Sequence[str]) -> Itera
 
     yield _Rule(name=f"{name} = the sample's id", of_reply=ids, of_sample=lambda _, sample: (sample.id,))
     yield _Rule(name=f"sub-task and {name} = the sample's id", of_reply=within, of_sample=lambda _, sample: (sample.id,))
-    own = next((field for field in samples[0].fields if plain_name(field) == name), None)
-    if own is not None:
-        yield _Rule(
-            name=f"{name} = the sample's {own}",
-            of_reply=ids,
-            of_sample=lambda _, sample: (str(sample.fields.get(own, "")),),
-        )
+    names = {name, *(ID_FIELDS if name in ("key", "id") else ())}
+    for own in (field for field in samples[0].fields if plain_name(field) in names):
+        yield _Rule(name=f"{name} = the sample's {own}", of_reply=ids, of_sample=_field(own))
+
+
+def _field(name: str) -> Callable[[int, Sample], Iterable[str]]:
+    return lambda _, sample: (str(sample.fields.get(name, "")),)
 
 
 def _expected(reply: Reply) -> Iterable[str]:

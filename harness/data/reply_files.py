@@ -164,7 +164,16 @@ def _object(path: Path, value: Any) -> tuple[str, Iterator[Found]]:
         return "records", (Found(where, one) for where, one in listed)
     if _is_record(value):
         return "records", iter([Found(f"{path} record 0", value)])
-    return "by id", _members(path, value, "")
+    return "by id", _members(path, _texts_by_id(value), "")
+
+
+def _texts_by_id(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The member that holds replies by id beside numbers of their score, as ScienceQA's and IconQA's scripts write it, or all."""
+    for name in ("outputs", "results"):
+        member = value.get(name)
+        if isinstance(member, dict) and member and not any(isinstance(one, dict | list) for one in member.values()):
+            return member
+    return value
 
 
 def _is_record(value: Mapping[str, Any]) -> bool:
