@@ -270,7 +270,8 @@ class DataConfig(CommonConfig):
 
     Attributes:
         what: convert, a model's folder to another form; or
-            mini, the drawn versions of the benchmarks in their official layouts; corpus, a mixture of data sets as
+            mini, the drawn versions of the benchmarks in their official layouts; ocr, PDF files to pages and questions
+            about their text; marks, pictures with numbered marks and questions about them; corpus, a mixture of data sets as
             conversations; look, conversations as a picture or page
         benchmarks: which of them; all unless given
         root: folder to write to; paths.data/mini unless given. Of corpus and look, the folder that holds the data sets
@@ -278,6 +279,8 @@ class DataConfig(CommonConfig):
         n: questions a benchmark, dealt out over its parts
         each: at least so many questions for each part instead of n for all: an MME sub-task, a kind of question of MMBench or
             MathVista, a RefCOCO split, a Video-Bench set, a file of POPE, forms and tables of DocVQA
+        ocr: for what=ocr, such as ocr.pdfs=FOLDER ocr.out=FOLDER ocr.workers=4 (all are in conf/data.yaml)
+        marks: for what=marks, such as marks.source=coco marks.annotations=FILE marks.images=FOLDER marks.out=FOLDER
         mixture: for what=corpus, paper or mini, or single settings such as mixture.scale=0.1 mixture.fit=false
         dry: for what=corpus, say only which data sets are there, and what is expected where
         partial: for what=corpus, compose what is there although data sets are missing
@@ -292,12 +295,14 @@ class DataConfig(CommonConfig):
         max_shard_mb: for the other formats, size of one file of weights
     """
 
-    what: Literal["convert", "mini", "corpus", "look"]
+    what: Literal["convert", "mini", "ocr", "marks", "corpus", "look"]
     benchmarks: tuple[str, ...] = ()
     root: Path | None = None
     seed: int = 0
     n: int = 200
     each: int | None = None
+    ocr: Mapping[str, Any] = field(default_factory=dict)
+    marks: Mapping[str, Any] = field(default_factory=dict)
     mixture: Mapping[str, Any] | None = None
     dry: bool = False
     partial: bool = False

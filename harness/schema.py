@@ -23,8 +23,8 @@ MISSING = "???"
 Shape = TypeVar("Shape")
 
 
-def read(shape: type[Shape], values: Mapping[str, Any]) -> Shape:
-    """Return ``shape`` filled with ``values``.
+def read(shape: type[Shape], values: Mapping[str, Any], group: str = "") -> Shape:
+    """Return ``shape`` filled with ``values``; ``group`` is where they stand among all settings, for messages.
 
     A class may check itself further with a method ``problems(self) -> Iterator[str]``, called once its fields are read.
 
@@ -32,7 +32,7 @@ def read(shape: type[Shape], values: Mapping[str, Any]) -> Shape:
         ConfigError: names all missing, unknown and ill-formed values together, one a line.
     """
     problems: list[str] = []
-    result = _dataclass(shape, values, "", problems)
+    result = _dataclass(shape, values, f"{group}." if group else "", problems)
     if problems:
         raise ConfigError("\n".join(problems))
     return result  # type: ignore[no-any-return]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.commands import corpora
 from harness.commands.outcome import Outcome
 from harness.commands.places import mini_root
-from harness.commands.rooms import CONVERT, MINI, function
+from harness.commands.rooms import CONVERT, CORPORA, MINI, call, function
 from harness.config import DataConfig
 from harness.errors import ConfigError
 
@@ -17,9 +17,11 @@ CONFIG = DataConfig
 
 
 def run(config: DataConfig) -> Outcome:
-    """Draw what is missing of the benchmarks asked for."""
+    """Make what is missing of the data asked for."""
     if config.what in ("corpus", "look"):
         return corpora.composed(config) if config.what == "corpus" else corpora.looked_at(config)
+    if config.what in CORPORA:
+        return Outcome(tuple(call(function(CORPORA[config.what]), getattr(config, config.what), config.what)))
     if config.what == "convert":
         return _converted(config)
     root = config.root or mini_root(config.paths, config.mini)
@@ -39,7 +41,15 @@ def _converted(config: DataConfig) -> Outcome:
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return the folders, one a line."""
+    """Return the folders, one a line, each followed by what is known of it."""
     if results[0]["kind"] in ("data set", "look"):
         return corpora.show(results)
-    return "\n".join(result["folder"] for result in results)
+    return "\n".join(line for result in results for line in _lines(result))
+
+
+def _lines(result: Mapping[str, Any]) -> Iterator[str]:
+    yield result["folder"]
+    for name, value in result.items():
+        if name not in ("kind", "benchmark", "folder"):
+            told = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, Mapping) else str(value)
+            yield f"  {name.replace('_', ' ')}: {told or 'none'}"

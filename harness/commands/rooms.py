@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+from harness.schema import read
 
 MINI: Final = "tasks.mini:write"
 CONTROLS: Final = "tasks.mini.controls:keep"
@@ -15,6 +18,12 @@ COMPOSE: Final = "models.sphinx_x.corpus.compose:compose"
 LOOK: Final = "models.sphinx_x.corpus.look:look"
 CONVERT: Final = "models.sphinx_x.official.convert:convert"
 LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
+
+CORPORA: Final[Mapping[str, str]] = {
+    "ocr": "models.sphinx_x.corpus.ocr.make:make_ocr",
+    "marks": "models.sphinx_x.corpus.marks.make:make_marks",
+}
+"""What ``riddle data`` makes besides benchmarks, each by a function that takes its own settings and returns rows."""
 
 BENCHES: Final[Mapping[str, str]] = {
     "startup": "harness.bench.startup:bench_startup",
@@ -33,3 +42,12 @@ def function(name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return found
+
+
+def call(made: Callable[..., Any], settings: Mapping[str, Any], group: str) -> Any:
+    """Call a function that takes one ``config``, filled from ``settings``; ``group`` names them in messages.
+
+    Raises:
+        ConfigError: names every setting that is missing, unknown or ill-formed.
+    """
+    return made(read(typing.get_type_hints(made)["config"], settings, group))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.build import resolve
 from harness.commands.outcome import Outcome
+from harness.commands.rooms import call
 from harness.config import TrainConfig
 from harness.errors import ConfigError
-from harness.schema import read
 
 CONFIG = TrainConfig
 
@@ -22,12 +21,7 @@ def run(config: TrainConfig) -> Outcome:
     if target is None:
         raise ConfigError("train: names no training function; add _target_")
     train = resolve(str(target), config.plugins, "train")
-    shape = typing.get_type_hints(train)["config"]
-    try:
-        checked = read(shape, settings)
-    except ConfigError as error:
-        raise ConfigError("\n".join(f"train.{problem}" for problem in str(error).splitlines())) from error
-    return Outcome(({"kind": "model", "folder": str(train(checked))},))
+    return Outcome(({"kind": "model", "folder": str(call(train, settings, "train"))},))
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:

@@ -114,6 +114,6 @@ def misbehave(job: str, step: Callable[[], None]) -> str:
         os._exit(3)
     if job == "steps":
         for _ in range(4):
-            time.sleep(0.5)
+            time.sleep(0.7)
             step()
     return f"{job} done in {os.getpid()}"

@@ -87,7 +87,7 @@ def test_another_corpus_in_the_folder_a_second_process_and_a_damaged_journal_are
 
 def test_a_worker_that_hangs_or_dies_costs_its_job_only() -> None:
     jobs = ["a", "hang", "die", "b", "leave", "steps", "c"]
-    ended = dict(run_jobs(pdfs.misbehave, jobs, workers=2, limit_s=1.7))
+    ended = dict(run_jobs(pdfs.misbehave, jobs, workers=2, limit_s=2.5))
     assert set(ended) == set(jobs)
     assert {job: result.reason for job, result in ended.items() if isinstance(result, Lost)} == {
         "hang": "took too long",

@@ -75,8 +75,8 @@ def _written(box: Box, page: Page) -> str:
     return fractions(box, page.width, page.height)
 
 
-def _is_solid(written: str) -> bool:
-    """Whether two decimals leave a box some width and height."""
+def is_solid(written: str) -> bool:
+    """Whether two decimals leave a written box some width and height."""
     x1, y1, x2, y2 = written.strip("[]").split(",")
     return x1 != x2 and y1 != y2
 
@@ -99,7 +99,7 @@ def _unique(page: Page) -> list[Line]:
         and counts[line.text] == 1
         and text.count(line.text) == 1
         and '"' not in line.text
-        and _is_solid(_written(line.box, page))
+        and is_solid(_written(line.box, page))
     ]
 
 
@@ -108,7 +108,7 @@ def _read_box(page: Page, rng: random.Random) -> Turn | None:
     piece = rng.choice(pieces)
     written = _written(piece.box, page)
     inside = piece.lines if isinstance(piece, Block) else (piece,)
-    if not _is_solid(written) or not _stands_alone(piece.box, page, inside):
+    if not is_solid(written) or not _stands_alone(piece.box, page, inside):
         return None
     return _ask("read_box", rng, piece.text, written)
 

@@ -19,6 +19,9 @@ from typing import Any
 Handler = Callable[[Any, Callable[[], None]], Any]
 """Does a job; calls its second argument after each step. A function of a module, since workers import it by name."""
 
+START_S = 60.0
+"""Seconds that a new process may take to start, beyond the limit of a step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
@@ -81,7 +84,7 @@ def _start(context: Any, handler: Handler, memory_mb: int) -> _Worker:
 
 
 def _hand_over(worker: _Worker, job: Any) -> None:
-    worker.job, worker.since = job, time.monotonic()
+    worker.job, worker.since = job, time.monotonic() + START_S  # the worker itself starts the clock, when it takes the job
     with contextlib.suppress(OSError):  # the worker has died meanwhile; its closed pipe says so when it is read
         worker.pipe.send(job)
 
@@ -120,6 +123,7 @@ def _serve(pipe: Connection, handler: Handler, memory_mb: int) -> None:
             job = pipe.recv()
         except (EOFError, OSError):
             return
+        pipe.send((True, None))
         result = handler(job, lambda: pipe.send((True, None)))
         pipe.send((False, result))
 
