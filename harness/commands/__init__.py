@@ -31,7 +31,7 @@ CONVERT_WORDS: Mapping[str, str] = {"from": "source", "to": "target"}
 
 VERBS: Mapping[str, Verb] = {
     "eval": Verb("ask a model the questions of benchmarks and score its replies", "riddle eval model=nano task=pope limit=20"),
-    "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train"}),
+    "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train", "data": "train/data"}),
     "score": Verb("score replies made elsewhere", "riddle score task=docvqa data=val.json predictions=replies.jsonl"),
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
     "data": Verb("draw the mini benchmarks, make OCR and marked corpora", "riddle data mini n=100", "what", CONVERT_WORDS),

@@ -22,7 +22,7 @@ NEEDED = {
     "report": [],
     "controls": ["model=constant", "task=[pope]"],
 }
-GROUPS = {"eval": ["model", "suite", "decoding", "engine", "paths"], "train": ["train"], "data": ["mixture"]}
+GROUPS = {"eval": ["model", "suite", "decoding", "engine", "paths"], "train": ["train", "train/data"], "data": ["mixture"]}
 CHOICES = [
     (verb, group, file.stem)
     for verb, groups in GROUPS.items()

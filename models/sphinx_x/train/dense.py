@@ -97,9 +97,7 @@ class DenseHead(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.read = nn.Linear(width, _QUARTERS * sum(self.sizes))
 
-    def forward(
-        self, tokens: Tensor, targets: DenseTargets, together: Together = ALONE
-    ) -> tuple[Tensor, dict[str, float]]:
+    def forward(self, tokens: Tensor, targets: DenseTargets, together: Together = ALONE) -> tuple[Tensor, dict[str, float]]:
         """This process's part of the loss over tokens [views, tokens, width], and accuracies on cells that show something."""
         parts = list(self.read(self.norm(tokens)).float().unflatten(-1, (_QUARTERS, -1)).split(self.sizes, dim=-1))
         extent = parts.pop(3)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
@@ -26,6 +26,9 @@ class Together:
 
     rank: int = 0
     world: int = 1
+    group: Any = None
+    """The processes that share a batch; None for all."""
+    device: torch.device = torch.device("cpu")
 
     @staticmethod
     def join(batch: int) -> Together:
@@ -56,15 +59,15 @@ class Together:
         """
         if self.world == 1:
             return
-        used = torch.tensor([weight.grad is not None for weight in weights], dtype=torch.uint8)
-        distributed.all_reduce(used, op=distributed.ReduceOp.MAX)
+        used = torch.tensor([weight.grad is not None for weight in weights], dtype=torch.uint8, device=self.device)
+        distributed.all_reduce(used, op=distributed.ReduceOp.MAX, group=self.group)
         gradients = []
         for weight, some in zip(weights, used.tolist(), strict=True):
             if some:
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
                 gradients.append(weight.grad)
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-        distributed.all_reduce(flat)
+        distributed.all_reduce(flat, group=self.group)
         for gradient, whole in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
             gradient.copy_(whole.view_as(gradient))
 
@@ -73,7 +76,7 @@ class Together:
         if self.world == 1:
             return counts
         found = counts.detach().clone()
-        distributed.all_reduce(found)
+        distributed.all_reduce(found, group=self.group)
         return found
 
     def share_of(self, count: Tensor | float) -> Tensor | float:
@@ -83,7 +86,7 @@ class Together:
         """
         if self.world == 1:
             return 1.0
-        own = torch.as_tensor(count, dtype=torch.float32)
+        own = torch.as_tensor(count, dtype=torch.float32, device=self.device)
         return own / self.whole(own).clamp(min=torch.finfo(torch.float32).tiny)
 
     def in_turn(self, make: Callable[[], _Item]) -> _Item:
@@ -97,7 +100,15 @@ class Together:
         """The sum over the processes."""
         if self.world == 1:
             return number
-        return float(self.whole(torch.tensor(number, dtype=torch.float64)))
+        return float(self.whole(torch.tensor(number, dtype=torch.float64, device=self.device)))
+
+    def most(self, number: float) -> float:
+        """The greatest over the processes."""
+        if self.world == 1:
+            return number
+        value = torch.tensor(number, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(value, op=distributed.ReduceOp.MAX, group=self.group)
+        return float(value)
 
 
 ALONE = Together()

@@ -1,0 +1,37 @@
+"""Engines of training: what keeps a start of DeepSpeed from hanging, and what is said where it is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ConfigError
+from models.sphinx_x.train.engines import LOCK_AGE_S, deepspeed_config, find_deepspeed, refuse_stale_locks
+from models.sphinx_x.train.parallel import Grid
+from tests.models.annotated import recipe
+
+
+def test_the_lock_of_a_killed_compilation_is_named(tmp_path: Path) -> None:
+    lock = tmp_path / "py311_cpu" / "deepspeed_shm_comm" / "lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    refuse_stale_locks(tmp_path)  # somebody may be compiling right now
+    os.utime(lock, (time.time() - LOCK_AGE_S - 5,) * 2)
+    with pytest.raises(ConfigError, match="deepspeed_shm_comm/lock: left by a compilation that was killed"):
+        refuse_stale_locks(tmp_path)
+
+
+def test_a_missing_deepspeed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="pip install 'riddle-eval\\[train-deepspeed\\]'"):
+        find_deepspeed()
+
+
+def test_deepspeed_is_told_the_recipe(tmp_path: Path) -> None:
+    config = recipe(tmp_path, tmp_path, precision="bf16", parallel={"engine": "deepspeed", "zero": 3}, clip=2.0)
+    found = deepspeed_config(config, Grid.meet(1))
+    assert found["zero_optimization"]["stage"] == 3 and found["bf16"]["enabled"] and found["gradient_clipping"] == 2.0
