@@ -3,8 +3,8 @@
 Not here: what is asked, when a reply ends, and how batches are made (``engine``, ``schedule``). The choice a reader may
 question is that this file exists at all: in a small model transformers' bookkeeping per token costs more than its arithmetic,
 and its caches hold a copy of the picture's keys and values for every question on it. Here linear layers see packed tokens
-without any padding, and attention reads a picture's keys and values once for all of its questions. Experts and routers stay
-transformers' own modules, so that hooks on them see every real token once. Tested equal to transformers' own forward pass.
+without any padding, and attention reads a picture's keys and values once for all of its questions. Tested equal to transformers'
+own forward pass. On a GPU the same code runs eagerly, without graphs or static shapes, and has not been timed there.
 
 Letters in shapes: G groups (prefixes), Q slots (questions) a group, T new columns, P prefix columns, S own columns, N tokens
 packed, H heads, K key-value heads, R = H / K, D channels a head.
@@ -18,8 +18,10 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
+from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 from transformers import PreTrainedModel
+
+from models.sphinx_x.layers import DecoderLayer
 
 Attend = Callable[[int, Tensor | None, Tensor, Tensor], Tensor | None]
 """(layer, queries [N, H, D], keys [N, K, D], values [N, K, D]) -> [N, H * D]; queries and keys are rotated.
@@ -135,7 +137,7 @@ class Decoder:
         self.eps = float(config.rms_norm_eps)
         self.max_positions = int(config.max_position_embeddings)
         body: Any = model.model
-        self._layers = [_Layer(layer, self.eps) for layer in body.layers]
+        self._layers = [DecoderLayer(layer, self.eps) for layer in body.layers]
         self._norm: Tensor = body.norm.weight
         self._head: Tensor = cast(Any, model.lm_head).weight
         self._embeddings: Tensor = body.embed_tokens.weight
@@ -320,7 +322,7 @@ class Decoder:
         for index, layer in enumerate(self._layers):
             final = wanted is not None and index == len(self._layers) - 1
             skipped = self.heads if final and not wanted else 0  # without a question only keys and values are needed
-            mixed = linear(layer.norm_before_attention(hidden), *layer.projection(skipped * self.head_dim))
+            mixed = layer.qkv.below(skipped * self.head_dim)(layer.norm_before_attention(hidden))
             mixed = mixed.view(len(hidden), -1, self.head_dim)
             queries, turned = self.heads - skipped, self.heads - skipped + self.kv_heads
             rotated = mixed[:, :turned]
@@ -376,63 +378,3 @@ def _attend_both(
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(asked.dtype)
     out = (weights[..., :width].view(groups, heads, -1, width) @ prefix_values).view(asked.shape)
     return out.add_((weights[..., width:] @ values).view(asked.shape))
-
-
-class _Layer:
-    """The weights of one transformers decoder layer, fused where several products share their input."""
-
-    def __init__(self, layer: Any, eps: float) -> None:
-        attention = layer.self_attn
-        projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-        self.qkv, self.qkv_bias = _fuse(projections)
-        self._out, self._out_bias = attention.o_proj.weight, attention.o_proj.bias
-        self._before: Tensor = layer.input_layernorm.weight
-        self._after: Tensor = layer.post_attention_layernorm.weight
-        self._eps = eps
-        self._experts = layer.mlp if hasattr(layer.mlp, "gate") else None
-        if self._experts is None:
-            self._up, self._up_bias = _fuse((layer.mlp.gate_proj, layer.mlp.up_proj))
-            self._down, self._down_bias = layer.mlp.down_proj.weight, layer.mlp.down_proj.bias
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether it has experts."""
-        return self._experts is not None
-
-    def projection(self, start: int) -> tuple[Tensor, Tensor | None]:
-        """Weight and bias of queries, keys and values from row ``start`` on."""
-        return self.qkv[start:], None if self.qkv_bias is None else self.qkv_bias[start:]
-
-    def norm_before_attention(self, hidden: Tensor) -> Tensor:
-        """[N, width] -> [N, width]."""
-        return rms_norm(hidden, self._before.shape, self._before, self._eps)
-
-    def add_attention(self, hidden: Tensor, out: Tensor) -> Tensor:
-        """Add the output projection of [N, H * D] to [N, width], in place."""
-        return _add_linear(hidden, out, self._out, self._out_bias)
-
-    def add_feed_forward(self, hidden: Tensor) -> Tensor:
-        """Add the normed SwiGLU or mixture of experts to [N, width], in place."""
-        normed = rms_norm(hidden, self._after.shape, self._after, self._eps)
-        if self._experts is not None:
-            return hidden.add_(self._experts(normed[None])[0])
-        gate, up = linear(normed, self._up, self._up_bias).chunk(2, dim=-1)
-        return _add_linear(hidden, silu(gate, inplace=True).mul_(up), self._down, self._down_bias)
-
-
-def _add_linear(hidden: Tensor, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    hidden.addmm_(inputs, weight.t())
-    return hidden if bias is None else hidden.add_(bias)
-
-
-def _fuse(modules: Sequence[Any]) -> tuple[Tensor, Tensor | None]:
-    """Stack linear layers over one input; the modules' own weights become views of the stack."""
-    weight = torch.cat([module.weight.data for module in modules])
-    for module, part in zip(modules, torch.split(weight, [module.out_features for module in modules]), strict=True):
-        module.weight.data = part
-    if modules[0].bias is None:
-        return weight, None
-    bias = torch.cat([module.bias.data for module in modules])
-    for module, part in zip(modules, torch.split(bias, [module.out_features for module in modules]), strict=True):
-        module.bias.data = part
-    return weight, bias

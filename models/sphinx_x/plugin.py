@@ -27,7 +27,7 @@ SHIPPED = Path(__file__).parent / "weights"
 ENGINE_VERSION = 1
 """Goes up whenever the same weights would answer otherwise."""
 
-Dtype = Literal["float32", "bfloat16", "float16"]
+Dtype = Literal["float32", "bfloat16", "float16", "int8", "auto"]
 
 
 class SphinxXModel:
@@ -53,8 +53,9 @@ class SphinxXModel:
         Args:
             weights: a shipped name (``nano``) or a folder with ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
             name: how the model appears in tables; by default the folder's name.
-            dtype: precision of weights and arithmetic.
-            device: ``cpu``, ``cuda`` or ``cuda:N``.
+            dtype: precision of weights and arithmetic; ``int8`` stores the decoder layers' weights as integers (dense models)
+                and computes as ``auto`` does: float32 on a CPU, bfloat16 on a GPU.
+            device: ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU if there is one.
             variant: the member of the family that the weights must be; by default any.
             active_experts: experts a token is routed to; by default as trained.
             max_batch: prompts decoded side by side.
@@ -68,11 +69,14 @@ class SphinxXModel:
         """
         from models.sphinx_x import checkpoint
         from models.sphinx_x.engine import Engine, EngineOptions
+        from models.sphinx_x.int8 import quantise
 
         folder = weights_folder(weights)
         if dtype not in get_args(Dtype):
             raise ConfigError(f"model.dtype={dtype!r} (must be one of {', '.join(get_args(Dtype))})")
         place = _device(device)
+        if dtype == "auto":
+            dtype = "bfloat16" if place.type == "cuda" else "float32"
         options = EngineOptions(
             max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts
         )
@@ -92,7 +96,10 @@ class SphinxXModel:
                 long_prompts,
             ]
         )
-        self._engine = Engine(model.to(place, _torch_dtype(dtype)), tokenizer, options)
+        model = model.to(place, _torch_dtype(dtype, place))
+        if dtype == "int8":
+            quantise(model.language_model)
+        self._engine = Engine(model, tokenizer, options)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield one response a request, batch by batch, in any order."""
@@ -135,9 +142,12 @@ def _template() -> str:
     return conversation([("?", "!"), ("?", None)]) + answer_piece("!")
 
 
-def _torch_dtype(dtype: Dtype) -> torch.dtype:
+def _torch_dtype(dtype: Dtype, place: torch.device) -> torch.dtype:
+    """What is computed in."""
     import torch
 
+    if dtype == "int8":
+        return torch.bfloat16 if place.type == "cuda" else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
 
 
@@ -145,10 +155,12 @@ def _device(name: str) -> torch.device:
     """The device of a name. Raises `ConfigError` for one that does not exist here."""
     import torch
 
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"model.device={name!r}: no such device (cpu, cuda or cuda:N)") from error
+        raise ConfigError(f"model.device={name!r}: no such device (cpu, cuda, cuda:N or auto)") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f"model.device={name}: this machine has {torch.cuda.device_count()} CUDA device(s)")
     return device

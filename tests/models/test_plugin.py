@@ -49,6 +49,7 @@ def test_the_fingerprint_covers_what_answers_depend_on(folder: Path, sparse_fold
     prints = [
         SphinxXModel(str(folder)).fingerprint,
         SphinxXModel(str(folder), dtype="bfloat16").fingerprint,
+        SphinxXModel(str(folder), dtype="int8").fingerprint,
         SphinxXModel(str(folder), long_prompts="cut").fingerprint,
         SphinxXModel(str(tmp_path / "other")).fingerprint,
         SphinxXModel(str(sparse_folder)).fingerprint,
@@ -59,6 +60,8 @@ def test_the_fingerprint_covers_what_answers_depend_on(folder: Path, sparse_fold
 
 def test_the_fingerprint_leaves_out_what_no_answer_depends_on(folder: Path, sparse_folder: Path) -> None:
     plain = SphinxXModel(str(folder))
+    if not torch.cuda.is_available():
+        assert SphinxXModel(str(folder), dtype="auto", device="auto").fingerprint == plain.fingerprint
     other = SphinxXModel(str(folder), name="renamed", max_batch=3, batch_tokens=100, window=9, threads=0)
     assert plain.fingerprint == other.fingerprint
     assert (plain.name, other.name) == ("micro", "renamed")
@@ -86,7 +89,7 @@ def test_a_folder_without_weights_is_an_error_that_names_the_file(tmp_path: Path
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"dtype": "int8"}, r"dtype='int8'"),
+        ({"dtype": "int4"}, r"dtype='int4'"),
         ({"device": "abacus"}, r"device='abacus'"),
         ({"device": f"cuda:{torch.cuda.device_count()}"}, r"CUDA device"),
         ({"max_batch": 0}, r"max_batch=0"),
