@@ -279,7 +279,7 @@ class DataConfig(CommonConfig):
         n: questions a benchmark, dealt out over its parts
         each: at least so many questions for each part instead of n for all: an MME sub-task, a kind of question of MMBench or
             MathVista, a RefCOCO split, a Video-Bench set, a file of POPE, forms and tables of DocVQA
-        ocr: for what=ocr, such as ocr.pdfs=FOLDER ocr.out=FOLDER ocr.workers=4 (all are in conf/data.yaml)
+        ocr: for what=ocr, such as ocr.pdfs=FOLDER ocr.out=FOLDER ocr.workers=4 ocr.page.dpi=144 ocr.page.language=en
         marks: for what=marks, such as marks.source=coco marks.annotations=FILE marks.images=FOLDER marks.out=FOLDER
         mixture: for what=corpus, paper or mini, or single settings such as mixture.scale=0.1 mixture.fit=false
         dry: for what=corpus, say only which data sets are there, and what is expected where

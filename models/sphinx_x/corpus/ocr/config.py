@@ -1,4 +1,4 @@
-"""Settings of ``riddle data ocr``, filled from ``conf/data.yaml`` and ``ocr.KEY=VALUE`` on the command line."""
+"""Settings of ``riddle data ocr``: ``ocr.KEY=VALUE`` on the command line, or below ``ocr`` in a configuration file of your own."""
 
 from __future__ import annotations
 
