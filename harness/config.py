@@ -336,9 +336,9 @@ class BenchConfig(CommonConfig):
     """Measure riddle itself.
 
     Attributes:
-        bench: startup, engine, generate, scoring or views
+        bench: startup, engine, generate, scoring, views or train
         options: settings of that measurement, such as items=500
     """
 
-    bench: Literal["startup", "engine", "generate", "scoring", "views"]
+    bench: Literal["startup", "engine", "generate", "scoring", "views", "train"]
     options: Mapping[str, Any] = field(default_factory=dict)

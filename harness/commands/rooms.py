@@ -31,6 +31,7 @@ BENCHES: Final[Mapping[str, str]] = {
     "scoring": "harness.bench.scoring:bench_scoring",
     "generate": "models.sphinx_x.bench:bench_generate",
     "views": "models.sphinx_x.bench_views:bench_views",
+    "train": "models.sphinx_x.train.bench:bench_train",
 }
 
 ANATOMIES: Final[Mapping[str, str]] = {"models.sphinx_x.plugin": "models.sphinx_x.anatomy:card"}

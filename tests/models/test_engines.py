@@ -35,3 +35,13 @@ def test_deepspeed_is_told_the_recipe(tmp_path: Path) -> None:
     config = recipe(tmp_path, tmp_path, precision="bf16", parallel={"engine": "deepspeed", "zero": 3}, clip=2.0)
     found = deepspeed_config(config, Grid.meet(1))
     assert found["zero_optimization"]["stage"] == 3 and found["bf16"]["enabled"] and found["gradient_clipping"] == 2.0
+
+
+@pytest.mark.slow  # seconds of training
+def test_grouping_and_packing_are_measured_on_the_same_examples() -> None:
+    from models.sphinx_x.train.bench import bench_train
+
+    rows = {row["name"]: row for row in bench_train(n=32, batch=16, micro=4, row=256, variant="micro")}
+    assert list(rows) == ["random order", "by length", "packed"]
+    assert rows["by length"]["positions_per_needed"] < rows["random order"]["positions_per_needed"]
+    assert 1 <= rows["packed"]["positions_per_needed"] < rows["random order"]["positions_per_needed"]
