@@ -1,4 +1,4 @@
-"""Settings of ``riddle data ocr``: ``ocr.KEY=VALUE`` on the command line, or below ``ocr`` in a configuration file of your own."""
+"""Settings of ``riddle data ocr``: ``ocr.KEY=VALUE`` on the command line, or below ``ocr`` in a configuration of your own."""
 
 from __future__ import annotations
 
