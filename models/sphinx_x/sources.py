@@ -23,7 +23,7 @@ from harness.errors import ConfigError
 Shape = tuple[int, ...]
 Convert = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
-HELD = 256 * 2**20
+HELD = 64 * 2**20
 """Bytes read from mapped files before they are let go of."""
 
 INDEX_SUFFIX = ".index.json"

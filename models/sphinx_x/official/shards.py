@@ -8,7 +8,6 @@ Read are ``consolidated.RR-of-WW.model.pth``, ``consolidated.RR-of-WW.model-diff
 from __future__ import annotations
 
 import logging
-import pickle
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -95,14 +94,13 @@ class RankFile:
     def _load(self) -> Any:
         try:
             return torch.load(self.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(self.path))
-        except pickle.UnpicklingError as error:
+        except Exception as error:  # damage shows in many places, as errors of many kinds
             reason = str(error).split("\n", 1)[0]
-            raise ConfigError(
-                f"{self.path}: refused or damaged. Only tensors are read from weight files, and no code is run ({reason})"
-            ) from error
-        except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-            reason = str(error).split("\n", 1)[0]
-            raise ConfigError(f"{self.path}: cannot be read, it may be truncated; fetch it again ({reason})") from error
+            if type(error).__name__ == "UnpicklingError":
+                message = "refused or damaged. Only tensors are read from weight files, and no code is run"
+            else:
+                message = "cannot be read, it may be truncated; fetch it again"
+            raise ConfigError(f"{self.path}: {message} ({reason})") from error
 
     def release(self) -> None:
         """Unmap the file until it is used again."""
