@@ -133,14 +133,14 @@ def consensus(official: Measure, lmms_eval: Measure = vqa.textvqa_accuracy) -> d
 def exact(metrics: tuple[Metric, ...], primary: str = "accuracy") -> dict[str, Convention]:
     """Short answers by exact match after different foldings; benchmarks add their official one."""
 
-    def scored(fold: Callable[[str], str], note: str) -> Convention:
-        score = text.text_score("correct", text.equals(fold))
+    def scored(fold: Callable[[str], str], note: str, strip: bool = False) -> Convention:
+        score = text.text_score("correct", text.equals(fold, strip))
         return Convention(parse=as_given, score=score, metrics=metrics, primary=primary, note=note)
 
     return {
         "paper": scored(text.without_periods, "The SPHINX authors': stripped, lower-cased, every period deleted (3.5 is 35)."),
         "vlmevalkit": scored(text.lowered, "Stripped and lower-cased; a final period is wrong."),
-        "lmms_eval": scored(text.without_marks, "Lower-cased, all ASCII punctuation deleted."),
+        "lmms_eval": scored(text.without_marks, "Stripped, lower-cased, all ASCII punctuation deleted.", strip=True),
         "llava": scored(text.without_final_periods, "LLaVA's conversion: lower-cased, final periods deleted."),
     }
 

@@ -74,15 +74,15 @@ def due_anls(prediction: str, references: Sequence[str], threshold: float = 0.5,
     return best if best > 1 - threshold else 0.0
 
 
-def equals(fold: Callable[[str], str] = str) -> Callable[[str, Sequence[str]], float]:
-    """Exact match of folded texts: 1 if ``fold`` makes the answer equal to a reference, else 0.
+def equals(fold: Callable[[str], str] = str, strip: bool = False) -> Callable[[str, Sequence[str]], float]:
+    """Exact match of folded texts: 1 if ``fold`` makes the answer (without white space at its ends if ``strip``) a reference.
 
     >>> equals()("Yes", ["yes"]), equals(lowered)(" Yes", ["yes"]), equals(without_periods)("3.5", ["35"])
     (0.0, 1.0, 1.0)
     """
 
     def measure(prediction: str, references: Sequence[str]) -> float:
-        return float(fold(prediction) in map(fold, references))
+        return float(fold(prediction.strip() if strip else prediction) in map(fold, references))
 
     return measure
 
@@ -106,11 +106,11 @@ def without_final_periods(text: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """Strip, lower-case and delete all ASCII punctuation, so that a t-shirt is a tshirt; what it leaves at the ends stays.
+    """Lower-case and delete all ASCII punctuation, so that a t-shirt is a tshirt.
 
     Source: EvolvingLMMs-Lab/lmms-eval lmms_eval/api/metrics.py exact_match with ignore_case and ignore_punctuation, at 75571cf.
     """
-    return lowered(text).translate(_NO_MARKS)
+    return text.lower().translate(_NO_MARKS)
 
 
 def text_score(name: str, measure: Callable[[str, Sequence[str]], float]) -> Score:

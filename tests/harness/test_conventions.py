@@ -8,6 +8,8 @@ import pytest
 
 from harness import conventions
 from harness.metrics.aggregate import Metric, Rows, aggregate, mean
+from harness.metrics.vqa import vqa_accuracy
+from harness.parsers.letter import letter_or_lettered, letter_or_sentence
 from harness.scoring import score_reply
 from harness.task import Convention
 from harness.types import Sample
@@ -19,6 +21,7 @@ OPTION = Sample(id="1", options=("a cat", "a dog"), references=("B",))
 NUMBER = Sample(
     id="1", references=("7",), groups={"question_type": "free_form", "answer_type": "integer"}, fields={"precision": None}
 )
+PEOPLE = Sample(id="1", references=("red",) * 10, groups={"answer_type": "other"})
 YES = Sample(id="1", references=("yes",), groups={"kind": "object"})
 SETS: dict[str, tuple[Mapping[str, Convention], Sample, str]] = {
     "boxes": (conventions.boxes(), BOX, "[0.1,0.2,0.3,0.4]"),
@@ -26,6 +29,13 @@ SETS: dict[str, tuple[Mapping[str, Convention], Sample, str]] = {
     "multiple_choice": (conventions.multiple_choice(CORRECT, "accuracy"), OPTION, "B"),
     "typed": (conventions.typed(CORRECT, "accuracy"), NUMBER, "7"),
     "yes_no": (conventions.yes_no(by="kind"), YES, "yes"),
+    "consensus": (conventions.consensus(vqa_accuracy), PEOPLE, "red"),
+    "exact": (conventions.exact(CORRECT), YES, "yes"),
+    "option_letters": (
+        conventions.option_letters(CORRECT, "accuracy", official=letter_or_sentence, lmms_eval=letter_or_lettered),
+        OPTION,
+        "B",
+    ),
 }
 
 
@@ -38,7 +48,7 @@ def test_each_convention_has_its_primary_and_scores_what_its_metrics_need(kind: 
         assert name == "official" or convention.note, name
 
 
-@pytest.mark.parametrize("kind", ["anls", "multiple_choice", "typed", "yes_no"])
+@pytest.mark.parametrize("kind", ["anls", "multiple_choice", "typed", "yes_no", "consensus", "exact", "option_letters"])
 def test_a_plain_right_answer_is_right_by_every_convention(kind: str) -> None:
     found, sample, reply = SETS[kind]
     for name, convention in found.items():
