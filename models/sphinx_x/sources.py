@@ -23,8 +23,8 @@ from harness.errors import ConfigError
 Shape = tuple[int, ...]
 Convert = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
-HELD = 64 * 2**20
-"""Bytes read from mapped files before they are let go of."""
+HELD = 16 * 2**20
+"""Bytes read from mapped files before they are let go of; a hundredth of the model if that is more, since it takes time."""
 
 INDEX_SUFFIX = ".index.json"
 
@@ -219,7 +219,7 @@ def fill(
         names: which tensors; by default all.
     """
     own = parts(module)
-    held = 0
+    most, held = max(HELD, sum(value.nbytes for value in own.values()) // 100), 0
     for name in own if names is None else names:
         value, target = source.read(name), own[name]
         if target.is_meta:
@@ -230,7 +230,7 @@ def fill(
             target.copy_(value)
         held += value.nbytes
         del value
-        if held > HELD:
+        if held > most:
             source.release()
             held = 0
     source.release()

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from harness.errors import ConfigError
 from models.sphinx_x.official.names import PREFIX, is_encoder, split_of
-from models.sphinx_x.sources import Safetensors, Shape, Source, refuse, split_rows
+from models.sphinx_x.sources import HELD, Safetensors, Shape, Source, refuse, split_rows
 
 log = logging.getLogger(__name__)
 
@@ -266,10 +266,16 @@ def write_shards(source: Source, folder: Path, ranks: int, experts: int) -> list
     written: list[Path] = []
     for rank in range(ranks):
         held: dict[str, Tensor] = {}
+        size = 0
         for name in source.shapes():
-            part = cut(split_of(name), source.read(name), experts, rank, ranks).contiguous()
-            whole = part.untyped_storage().nbytes() == part.nbytes
-            held[name] = part if whole else part.clone()  # torch.save would write all that a view looks into
+            whole = source.read(name)
+            # a copy, since torch.save writes all that a view looks into, and a view keeps its file mapped
+            held[name] = cut(split_of(name), whole, experts, rank, ranks).clone(memory_format=torch.contiguous_format)
+            size += whole.nbytes
+            del whole
+            if size > HELD:
+                source.release()
+                size = 0
         path = folder / f"consolidated.{rank:02}-of-{ranks:02}.model.pth"
         partial = path.with_name(path.name + ".partial")
         torch.save({"model": held}, partial)
