@@ -2,7 +2,7 @@
 
 Paper: Mishra et al., OCR-VQA: Visual Question Answering by Reading Text in Images, ICDAR 2019.
 Data: ocr-vqa.github.io: dataset.json (split 3 is the test part) and images/, fetched one by one from addresses of which many
-are dead: say how many samples a number is over. About 100,000 questions on 20,700 covers. Hugging Face howard-hou/OCR-VQA,
+are dead: say how many samples a number is over. About 100,000 questions on 20,796 covers. Hugging Face howard-hou/OCR-VQA,
 split test; VLMEvalKit's OCRVQA_TEST.tsv and OCRVQA_TESTCORE.tsv (3,072 questions).
 Licence: none stated; covers belong to their publishers.
 Official scorer: none is published; the practice is exact match after lower-casing, as open-compass/VLMEvalKit
@@ -64,7 +64,7 @@ READINGS = exact(METRICS)
 TASKS = (
     Task(
         name="ocrvqa",
-        card=Card.of(__doc__, split="test", n=100429),
+        card=Card.of(__doc__, split="test (the number depends on the copy)", n=100000),
         layouts=LAYOUTS,
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),

@@ -5,7 +5,7 @@ Only the values that are taken are kept in memory, once a file. Not here: steps 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,10 @@ def looked_up(*patterns: str, on: Mapping[str, str], take: Mapping[str, str], ke
         DatasetError: (the step) no such file, or no record of that id in it.
     """
     ((mine, theirs),) = on.items()
+    files_for = _finder(patterns, f"holds {', '.join(take.values())}")
 
     def fill(row: Row, root: Path) -> Row:
-        files = tuple(find_files([root], *patterns))
-        if not files:
-            raise DatasetError(f"{row.where}: {' or '.join(patterns)} is not in {root}; it holds {', '.join(take.values())}")
+        files = files_for(row, root)
         found = _table(files, files[0].stat().st_mtime_ns, key, theirs, tuple(take.values())).get(str(row[mine]))
         if found is None:
             raise DatasetError(f"{row.where}: {mine} {row[mine]!r} is not in {', '.join(map(str, files))}")
@@ -40,13 +39,27 @@ def looked_up(*patterns: str, on: Mapping[str, str], take: Mapping[str, str], ke
     return fill
 
 
+def _finder(patterns: Sequence[str], holds: str) -> Callable[[Row, Path], tuple[Path, ...]]:
+    """A function that finds the files for a data folder once, not again for each of its rows."""
+    known: dict[Path, tuple[Path, ...]] = {}
+
+    def find(row: Row, root: Path) -> tuple[Path, ...]:
+        files = known.get(root, ())
+        if not files or not files[0].exists():
+            files = known[root] = tuple(find_files([root], *patterns))
+        if not files:
+            raise DatasetError(f"{row.where}: {' or '.join(patterns)} is not in {root}; it {holds}")
+        return files
+
+    return find
+
+
 def listed_in(pattern: str, field: str) -> Step:
     """Keep the rows whose field is a line of a text file below the data folder, such as a list of the test part's pictures."""
+    files_for = _finder((pattern,), f"lists the {field} of the rows that count")
 
     def keep(row: Row, root: Path) -> list[Row]:
-        files = tuple(find_files([root], pattern))
-        if not files:
-            raise DatasetError(f"{row.where}: {pattern} is not in {root}; it lists the {field} of the rows that count")
+        files = files_for(row, root)
         return [row] if str(row[field]) in _lines(files, files[0].stat().st_mtime_ns) else []
 
     return keep

@@ -48,8 +48,8 @@ def with_answers(record: Record, *, id: str, cluster: str, **groups: str) -> Sam
 
 
 def most_frequent(sample: Sample) -> str:
-    """The answer that most people gave, of equals the first."""
-    return max(sample.references, key=sample.references.count)
+    """The answer that most people gave, of equals the first; nothing where answers are hidden."""
+    return max(sample.references, key=sample.references.count, default="")
 
 
 def _text(answer: Any) -> str:
