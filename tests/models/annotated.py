@@ -45,23 +45,11 @@ def _turns(rng: random.Random, count: int) -> list[dict[str, str]]:
     return said
 
 
-def recipe(data: Path, folder: Path, **changes: Any) -> RecipeConfig:
+def recipe(data: Path, folder: Path, *, workers: int = 0, max_bad: float = 0.5, **changes: Any) -> RecipeConfig:
     """A run of a few steps."""
     values: dict[str, Any] = {"variant": "micro", "tokenizer": str(data), "folder": str(folder), "precision": "fp32", "seed": 3}
-    values |= {
-        "batch": 4,
-        "micro": 2,
-        "max_words": 160,
-        "row": 160,
-        "lr": 2e-3,
-        "warmup": 0.1,
-        "log_steps": 1,
-        "recompute": False,
-    }
-    values |= {"data": AnnotationConfig(config=str(data / "data_config.yaml"), workers=0, max_bad=0.5)}
-    values |= {"steps": 5, "save_steps": 2} | changes
-    if isinstance(values.get("parallel"), dict):
-        values["parallel"] = ParallelConfig(**values["parallel"])
-    if isinstance(values["data"], dict):
-        values["data"] = AnnotationConfig(config=str(data / "data_config.yaml"), **values["data"])
+    values |= {"batch": 4, "micro": 2, "max_words": 160, "row": 160, "recompute": False}
+    values |= {"lr": 2e-3, "warmup": 0.1, "steps": 5, "save_steps": 2, "log_steps": 1} | changes
+    values["data"] = AnnotationConfig(config=str(data / "data_config.yaml"), workers=workers, max_bad=max_bad)
+    values["parallel"] = ParallelConfig(**values.get("parallel", {}))
     return RecipeConfig(**values)

@@ -45,6 +45,12 @@ def finish(processes: list[subprocess.Popen[str]], timeout_s: float = 240) -> No
         assert process.returncode == 0, text[-3000:]
 
 
+def end_of(process: subprocess.Popen[str], timeout_s: float = 240) -> int:
+    """Wait for a process and return its exit status, negative if a signal ended it."""
+    process.communicate(timeout=timeout_s)
+    return process.returncode
+
+
 def call(function: str, world: int, **settings: Any) -> None:
     """Run a function in ``world`` processes to its end."""
     finish(start(function, world, **settings))
