@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from harness.boxes import Frame, from_pixels, read
-from harness.metrics import grounding, text, vqa
+from harness.metrics import grounding, number, text, vqa
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
 from harness.parsers.box import all_boxes, answer_box, bracketed_decimals, first_brackets, lenient_numbers
@@ -71,13 +71,14 @@ def ideal_box(sample: Sample) -> str:
     return f"[{','.join(f'{edge:.5f}' for edge in box)}]"
 
 
-def anls(by: str) -> dict[str, Convention]:
+def anls(**by: str) -> dict[str, Convention]:
     """Short answers on documents, by the organisers' ANLS and the variants of it in use.
 
     Args:
-        by: the group of question types, several to a sample parted by ``", "``.
+        by: names of further metrics, and the groups of types by which they part; several to a sample stand with ``", "`` between.
     """
-    metrics = (Metric(name="anls", estimator=mean("anls")), Metric(name="anls", estimator=mean("anls"), by=by, separator=", "))
+    parts = (Metric(name=name, estimator=mean("anls"), by=group, separator=", ") for name, group in by.items())
+    metrics = (Metric(name="anls", estimator=mean("anls")), *parts)
     scored = partial(Convention, parse=as_given, score=text.text_score("anls", text.anls), metrics=metrics, primary="anls")
     return {
         "official": scored(),
@@ -94,6 +95,31 @@ def anls(by: str) -> dict[str, Convention]:
             score=text.text_score("anls", partial(text.due_anls, fold=str.lower)),
             note="pix2struct and UReader: as due, lower-cased.",
         ),
+    }
+
+
+def relaxed(metrics: tuple[Metric, ...], primary: str = "accuracy") -> dict[str, Convention]:
+    """Numbers within 5 % and texts that are equal, in the readings in use; ``official`` is pix2struct's."""
+
+    def scored(measure: Measure, note: str = "", parse: Parse = as_given) -> Convention:
+        score = text.text_score("correct", measure)
+        return Convention(parse=parse, score=score, metrics=metrics, primary=primary, note=note)
+
+    return {
+        "official": scored(number.relaxed_accuracy),
+        "strict": scored(
+            number.plain_relaxed_accuracy,
+            "Blanks, final periods, thousands commas and dollar signs aside; 0 is a number, 5% is 5 or 0.05; years are exact.",
+        ),
+        "paper": scored(
+            number.swapped_relaxed_accuracy,
+            "The SPHINX authors', as Qwen-VL's: the difference is divided by the reply.",
+            stripped,
+        ),
+        "vlmevalkit": scored(
+            number.listed_relaxed_accuracy, "A label that looks like a list is several; its own text is then wrong.", stripped
+        ),
+        "lmms_eval": scored(number.relaxed_accuracy, "The reply is stripped first.", stripped),
     }
 
 
@@ -124,7 +150,8 @@ def consensus(official: Measure, lmms_eval: Measure = vqa.textvqa_accuracy) -> d
             vqa.accessory_accuracy, "The SPHINX authors' code: human answers keep their capitals, articles and number words."
         ),
         "vlmevalkit": scored(
-            partial(vqa.always_normalised, marks=vqa.VLMEVALKIT), "Both sides always normalised; a number keeps its final period."
+            partial(vqa.always_normalised, marks=vqa.VLMEVALKIT),
+            "Both sides always normalised; a number keeps its final period.",
         ),
         "lmms_eval": scored(lmms_eval, "Both sides always normalised, as its task for this benchmark does."),
     }

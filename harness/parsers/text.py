@@ -17,3 +17,8 @@ def as_given(reply: str, sample: Sample) -> Parsed:
 def stripped(reply: str, sample: Sample) -> Parsed:
     """Take the reply without white space at its ends; an empty one counts as unparsed."""
     return Parsed(reply.strip(), None if reply.strip() else "empty reply")
+
+
+def without_line_breaks(reply: str, sample: Sample) -> Parsed:
+    """Take the whole reply without its line breaks, as X-PLUG/mPLUG-DocOwl UReader/pipeline/eval_utils/tools.py does."""
+    return Parsed(reply.replace("\n", ""), None if reply.strip() else "empty reply")

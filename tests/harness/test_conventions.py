@@ -25,10 +25,11 @@ PEOPLE = Sample(id="1", references=("red",) * 10, groups={"answer_type": "other"
 YES = Sample(id="1", references=("yes",), groups={"kind": "object"})
 SETS: dict[str, tuple[Mapping[str, Convention], Sample, str]] = {
     "boxes": (conventions.boxes(), BOX, "[0.1,0.2,0.3,0.4]"),
-    "anls": (conventions.anls(by="kind"), TEXT, "total"),
+    "anls": (conventions.anls(anls="kind"), TEXT, "total"),
     "multiple_choice": (conventions.multiple_choice(CORRECT, "accuracy"), OPTION, "B"),
     "typed": (conventions.typed(CORRECT, "accuracy"), NUMBER, "7"),
     "yes_no": (conventions.yes_no(by="kind"), YES, "yes"),
+    "relaxed": (conventions.relaxed(CORRECT), NUMBER, "7"),
     "consensus": (conventions.consensus(vqa_accuracy), PEOPLE, "red"),
     "exact": (conventions.exact(CORRECT), YES, "yes"),
     "option_letters": (
@@ -48,7 +49,9 @@ def test_each_convention_has_its_primary_and_scores_what_its_metrics_need(kind: 
         assert name == "official" or convention.note, name
 
 
-@pytest.mark.parametrize("kind", ["anls", "multiple_choice", "typed", "yes_no", "consensus", "exact", "option_letters"])
+@pytest.mark.parametrize(
+    "kind", ["anls", "multiple_choice", "typed", "yes_no", "consensus", "exact", "option_letters", "relaxed"]
+)
 def test_a_plain_right_answer_is_right_by_every_convention(kind: str) -> None:
     found, sample, reply = SETS[kind]
     for name, convention in found.items():
