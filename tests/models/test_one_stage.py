@@ -21,7 +21,7 @@ from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.train.annotations import Annotations, read_data_config
 from models.sphinx_x.train.examples import Example, Maker, Skipped, collate, pack
 from models.sphinx_x.train.loading import Steps
-from models.sphinx_x.train.objective import Objective
+from models.sphinx_x.train.objective import Objective, losses_of
 from models.sphinx_x.train.one_stage import train
 from models.sphinx_x.variants import MICRO, MICRO_MOE, Variant
 from tests.models.annotated import mixture, recipe
@@ -91,10 +91,10 @@ def test_packed_rows_have_the_losses_of_single_examples(maker: Maker) -> None:
     module = objective(MICRO)
     chosen = [*examples(maker, range(6)), *examples(maker, range(26, 32))]
     with torch.no_grad():
-        single = [float(module(collate([[one]], 0), 1, 1, False).tokens) for one in chosen]
-        padded = module(collate([[one] for one in chosen], 0), 1, 1, False)
+        single = [float(losses_of(module, collate([[one]], 0), 1, 1).tokens) for one in chosen]
+        padded = losses_of(module, collate([[one] for one in chosen], 0), 1, 1)
         laid = collate(pack(chosen, 160), 0)
-        packed = module(laid, 1, 1, False)
+        packed = losses_of(module, laid, 1, 1)
     assert laid.packed and len(laid.rows) < len(chosen)
     assert float(padded.tokens) == pytest.approx(sum(single), rel=1e-5)
     assert float(packed.tokens) == pytest.approx(sum(single), rel=1e-5)
@@ -113,7 +113,7 @@ def test_a_target_is_the_token_behind_its_position(maker: Maker) -> None:
 
 def test_frozen_encoders_get_no_gradient_and_all_else_gets_one_even_without_pictures(maker: Maker) -> None:
     module = objective(MICRO_MOE)
-    module(collate([[one] for one in examples(maker, range(26, 28))], 0), 10, 1, False).loss.backward()
+    losses_of(module, collate([[one] for one in examples(maker, range(26, 28))], 0), 10, 1).loss.backward()
     without = {name for name, weight in module.named_parameters() if weight.grad is None}
     assert without and all(name.startswith("model.vision.") for name in without)
     assert float(module.model.projector.norm.weight.grad.abs().max()) == 0
@@ -271,8 +271,8 @@ def run(data: Path, folder: Path, processes: int, **changes: Any) -> Path:
     [
         pytest.param({}, id="data parallel"),
         pytest.param({"packing": "packed"}, id="packed"),
+        pytest.param({"parallel": {"engine": "fsdp"}}, id="FSDP"),
         pytest.param({"parallel": ZERO}, id="ZeRO-2", marks=needs_deepspeed),
-        pytest.param({"parallel": {**ZERO, "zero": 3}}, id="ZeRO-3", marks=needs_deepspeed),
     ],
 )
 def test_two_processes_train_what_one_does(changes: dict[str, Any], data: Path, whole: Path, tmp_path: Path) -> None:
@@ -308,3 +308,26 @@ def test_bfloat16_with_master_weights_follows_full_precision(data: Path, whole: 
     half = run(data, tmp_path / "half", 2, parallel=ZERO, precision="bf16")
     for (loss, _), (other, _) in zip(losses(whole), losses(half), strict=True):
         assert other == pytest.approx(loss, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["sphinx_tiny", "sphinx_intern2", "sphinx_plus", "sphinx_plus_2k", "sphinx_moe", "nano_annotated"]
+)
+def test_the_papers_recipe_is_what_the_configuration_says(name: str) -> None:
+    from hydra import compose, initialize_config_module
+    from omegaconf import OmegaConf
+
+    from harness.schema import read
+    from models.sphinx_x.train.recipe import RecipeConfig
+
+    with initialize_config_module("conf", version_base="1.3"):
+        composed = compose("train", overrides=[f"train={name}", "train/data=paper"])
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    assert values["train"].pop("_target_") == "models.sphinx_x.train.one_stage.train"
+    found = read(RecipeConfig, values["train"])
+    assert name == found.variant or name.startswith(found.variant)
+    assert (found.betas, found.weight_decay, found.epochs) == ((0.9, 0.95), 0.0, 1.0)
+    if name.startswith("sphinx"):
+        assert (found.batch, found.warmup, found.train_encoders, found.precision) == (256, 0.01, False, "bf16")
+        assert found.lr == (5e-6 if name == "sphinx_moe" else 2e-5)
+        assert found.parallel.tensor == {"sphinx_moe": 8, "sphinx_plus": 2, "sphinx_plus_2k": 2}.get(name, 1)

@@ -15,7 +15,7 @@ import torch
 
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.train.examples import Example, MicroBatch, collate, pack
-from models.sphinx_x.train.objective import Objective
+from models.sphinx_x.train.objective import Objective, losses_of
 from models.sphinx_x.train.sampler import LengthGroupedSampler, pools
 from models.sphinx_x.variants import find_variant
 
@@ -91,7 +91,7 @@ def _measure(module: Objective, batches: Sequence[MicroBatch]) -> tuple[float, f
     """CPU seconds of forward and backward passes, and the sum of the token losses."""
     started, total = time.process_time(), 0.0
     for batch in batches:
-        losses = module(batch, 1.0, 1.0, False)
+        losses = losses_of(module, batch, 1.0, 1.0)
         losses.loss.backward()
         module.zero_grad(set_to_none=True)
         total += float(losses.tokens)

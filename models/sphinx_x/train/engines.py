@@ -11,7 +11,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,7 +58,7 @@ class Engine(Protocol):
 
 def build_engine(objective: Objective, config: RecipeConfig, grid: Grid) -> Engine:
     """The engine that the configuration names. Raises `ConfigError` if DeepSpeed is wanted and not there."""
-    if config.parallel.engine == "torch":
+    if config.parallel.engine != "deepspeed":
         return TorchEngine(objective, config, grid)
     return ZeroEngine(objective, config, grid)
 
@@ -71,11 +70,11 @@ def _adamw(objective: Objective, config: RecipeConfig) -> torch.optim.AdamW:
         if weight.requires_grad:
             groups.setdefault((weight.dim() < 2, isinstance(weight, DTensor)), []).append(weight)
     listed = [{"params": found, "weight_decay": 0.0 if plain else config.weight_decay} for (plain, _), found in groups.items()]
-    return torch.optim.AdamW(listed, lr=config.lr, betas=config.betas)
+    return torch.optim.AdamW(listed, lr=config.lr, betas=config.betas, foreach=False)
 
 
 class TorchEngine:
-    """fp32 weights under autocast; gradients are summed over the processes that share the batch."""
+    """fp32 weights, whole or DTensors, under autocast; gradients are summed over the processes that share the batch."""
 
     def __init__(self, objective: Objective, config: RecipeConfig, grid: Grid) -> None:
         self.module = objective
@@ -94,7 +93,7 @@ class TorchEngine:
         together.sum_gradients([weight for weight in self._named.values() if not isinstance(weight, DTensor)])
         gradients = [weight.grad for weight in self._named.values() if weight.grad is not None]
         for gradient in gradients:
-            if isinstance(gradient, DTensor) and together.world > 1:
+            if isinstance(gradient, DTensor) and self._grid.shards is not None:
                 gradient.mul_(together.world)  # fully sharded data parallel has averaged them
         norm = math.sqrt(sum(float(_whole(gradient.float().norm())) ** 2 for gradient in gradients))
         if math.isfinite(norm):
@@ -135,14 +134,13 @@ def _like(value: Tensor, weight: Tensor) -> Tensor:
 
 
 class ZeroEngine:
-    """DeepSpeed: optimiser states and gradients are shards of the processes', in stage 3 weights too."""
+    """DeepSpeed, ZeRO stage 2: each process keeps its share of the optimiser's states and of the gradients."""
 
     def __init__(self, objective: Objective, config: RecipeConfig, grid: Grid) -> None:
-        self._deepspeed = find_deepspeed()
+        deepspeed = find_deepspeed()
         self._world, self.applied = grid.together.world, 0
-        self._stage = config.parallel.zero
         positions = {name: value.clone() for name, value in objective.model.language_model.named_buffers()}
-        self._engine = self._deepspeed.initialize(
+        self._engine = deepspeed.initialize(
             model=objective,
             model_parameters=[weight for weight in objective.parameters() if weight.requires_grad],
             optimizer=_adamw(objective, config),
@@ -151,9 +149,6 @@ class ZeroEngine:
         for name, value in positions.items():  # DeepSpeed casts these too; rotary angles need all their digits
             owner, _, last = name.rpartition(".")
             setattr(objective.model.language_model.get_submodule(owner), last, value.to(grid.device))
-        if self._stage == 3:
-            for weight in objective.visual():  # used outside of the modules that own them
-                self._deepspeed.zero.register_external_parameter(objective, weight)
         self.module = self._engine
         self._named = {name: weight for name, weight in objective.named_parameters() if weight.requires_grad}
         self._begin(0)
@@ -162,12 +157,11 @@ class ZeroEngine:
         """Give AdamW its moments now: DeepSpeed links them to weights after the first group's update, when others have none."""
         self.applied = applied
         zero: Any = self._engine.optimizer
-        for flat in zero.fp32_partitioned_groups_flat if self._stage == 3 else zero.single_partition_of_fp32_groups:
+        for flat in zero.single_partition_of_fp32_groups:
             moments = {key: torch.zeros_like(flat) for key in MOMENTS}
             zero.optimizer.state[flat] = {"step": torch.tensor(float(applied)), **moments}
-        if self._stage == 2:
-            zero._hp_optimizer_states_linked = False
-            zero._lazy_init_hp_params_optimizer_state()
+        zero._hp_optimizer_states_linked = False
+        zero._lazy_init_hp_params_optimizer_state()
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
         """Add the gradients of a micro-batch; they are averaged over processes, so the loss is multiplied by their number."""
@@ -199,9 +193,7 @@ class ZeroEngine:
         self._begin(applied)
         for name, weight in self._named.items():
             whole = read(name, WEIGHT)
-            with self._deepspeed.zero.GatheredParameters([weight], modifier_rank=0) if self._stage == 3 else nullcontext():
-                if weight.numel():
-                    weight.copy_(whole)
+            weight.copy_(whole)
             safe_set_full_fp32_param(weight, whole.to(weight.device))
             for key in MOMENTS if applied else ():
                 safe_set_full_optimizer_state(weight, read(name, key).to(weight.device), key)
@@ -216,7 +208,7 @@ def deepspeed_config(config: RecipeConfig, grid: Grid) -> dict[str, Any]:
         "bf16": {"enabled": config.precision == "bf16"},
         "zero_allow_untested_optimizer": True,
         "zero_optimization": {
-            "stage": config.parallel.zero,
+            "stage": 2,
             "overlap_comm": grid.device.type == "cuda",
             "contiguous_gradients": True,
             "reduce_bucket_size": 5e7,

@@ -26,14 +26,17 @@ _NEEDS = {"tensorboard": "tensorboard", "wandb": "wandb"}
 class Journal:
     """Written by the leading process; the skipped records by each into a file of its own."""
 
-    def __init__(self, folder: Path, loggers: Sequence[str], process: int, *, leads: bool, name: str) -> None:
-        self._folder, self._leads = folder, leads
+    def __init__(self, folder: Path, loggers: Sequence[str], process: int, *, leads: bool, speaks: bool, name: str) -> None:
+        self._folder, self._leads, self._speaks = folder, leads, speaks
         self._skipped = folder / (SKIPPED if process == 0 else f"skipped-{process}.csv")
         self._loggers = [_open_logger(kind, folder, name) for kind in loggers] if leads else []
 
     def go_back(self, step: int) -> None:
         """Forget rows beyond the step from which a killed run goes on."""
-        paths = [self._skipped, *([self._folder / TRAIN, self._folder / EXPERTS] if self._leads else [])]
+        paths = [
+            *([self._skipped] if self._speaks else []),
+            *([self._folder / TRAIN, self._folder / EXPERTS] if self._leads else []),
+        ]
         for path in filter(Path.exists, paths):
             with path.open(newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)
@@ -44,7 +47,7 @@ class Journal:
 
     def skip(self, step: int, skipped: Sequence[Skipped]) -> None:
         """Name records that were left out."""
-        for one in skipped:
+        for one in skipped if self._speaks else ():
             append(self._skipped, {"step": step, "record": one.name, "reason": one.reason})
 
     def write(self, row: Mapping[str, Any], load: Sequence[Sequence[float]] = ()) -> None:

@@ -20,17 +20,19 @@ from models.sphinx_x.train.examples import MicroBatch
 from models.sphinx_x.train.step import balance, expert_load
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Losses:
-    """What a micro-batch adds: ``loss`` to descend; for the log the token losses' sum, the balance, load [layers, experts].
-
-    Neither frozen nor with slots: DeepSpeed's hooks go through it.
-    """
+    """What a micro-batch adds: ``loss`` to descend; for the log the token losses' sum, the balance, load [layers, experts]."""
 
     loss: Tensor
     tokens: Tensor
-    balance: Tensor | None = None
-    load: Tensor | None = None
+    balance: Tensor
+    load: Tensor
+
+
+def losses_of(module: nn.Module, batch: MicroBatch, targets: float, micro: float, bf16: bool = False) -> Losses:
+    """Losses by an `Objective` or what an engine has made of it."""
+    return Losses(*module(batch, targets, micro, bf16))
 
 
 class Objective(nn.Module):
@@ -43,8 +45,15 @@ class Objective(nn.Module):
         self.sparse = model.variant.backbone.experts > 0
         model.vision.requires_grad_(train_encoders)
 
-    def forward(self, batch: MicroBatch, targets: float, micro: float, bf16: bool) -> Losses:
-        """Losses of a micro-batch in a step of so many targets and micro-batches over all processes."""
+    def forward(self, batch: MicroBatch, targets: float, micro: float, bf16: bool) -> tuple[Tensor, ...]:
+        """The fields of `Losses`, as a tuple that DeepSpeed's hooks can go through.
+
+        Args:
+            batch: this process's micro-batch.
+            targets: of the whole step, over all processes; ``micro`` its micro-batches.
+            micro: see there.
+            bf16: compute under autocast.
+        """
         language = self.model.language_model
         with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=bf16):
             out = language.model(
@@ -58,12 +67,12 @@ class Objective(nn.Module):
         tokens = cross_entropy(logits.float(), batch.targets, reduction="sum") if len(batch.where) else logits.float().sum() * 0
         loss = tokens / max(targets, 1.0)
         if not self.sparse:
-            return Losses(loss, tokens.detach())
+            return loss, tokens.detach(), tokens.new_zeros(()), tokens.new_zeros(0, 0)
         active = self.model.variant.backbone.active_experts
         found = balance(out.router_logits, active)
         with torch.no_grad():
             load = torch.stack([expert_load(each.float().softmax(-1), active) for each in out.router_logits])
-        return Losses(loss + self.load_balance * found / micro, tokens.detach(), found.detach(), load)
+        return loss + self.load_balance * found / micro, tokens.detach(), found.detach(), load
 
     def embeddings(self, batch: MicroBatch) -> Tensor:
         """Spliced and padded rows [n, t, width]."""

@@ -20,6 +20,7 @@ from harness.errors import ConfigError, DatasetError
 from harness.results import write_json
 from models.sphinx_x import checkpoint
 from models.sphinx_x.model import SphinxX
+from models.sphinx_x.official.hub import initialise_from
 from models.sphinx_x.official.tokenizer import find_tokenizer
 from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.train.annotations import Annotations, read_data_config
@@ -27,8 +28,8 @@ from models.sphinx_x.train.engines import WEIGHT, Engine, build_engine
 from models.sphinx_x.train.examples import Maker
 from models.sphinx_x.train.journal import Journal
 from models.sphinx_x.train.loading import Step, Steps, load
-from models.sphinx_x.train.objective import Losses, Objective
-from models.sphinx_x.train.parallel import Grid, cut_language_model
+from models.sphinx_x.train.objective import Losses, Objective, losses_of
+from models.sphinx_x.train.parallel import Grid, cut_language_model, shard
 from models.sphinx_x.train.recipe import RecipeConfig
 from models.sphinx_x.train.sampler import learning_rate
 from models.sphinx_x.train.snapshots import Snapshot, Standing, save_snapshot
@@ -42,7 +43,7 @@ def train(config: RecipeConfig) -> Path:
     """Train (or go on training) and return the folder of the finished model."""
     if config.threads:
         torch.set_num_threads(config.threads)
-    run = _Run(config, Grid.meet(config.parallel.tensor))
+    run = _Run(config, Grid.meet(config.parallel))
     run.go()
     return run.finish()
 
@@ -66,8 +67,8 @@ class _Tally:
         """Count a micro-batch."""
         self.tokens += float(losses.tokens)
         self.micro += 1
-        if losses.balance is not None and losses.load is not None:
-            self.balance += float(losses.balance)
+        self.balance += float(losses.balance)
+        if losses.load.numel():
             self.load = losses.load if self.load is None else self.load + losses.load
 
 
@@ -84,7 +85,9 @@ class _Run:
         self.steps = Steps(config, maker, grid.together.rank, grid.together.world)
         found = Snapshot.newest(self.folder / "checkpoints", self._agrees())
         self.standing = found.standing if found else Standing(agrees=self._agrees())
-        self.journal = Journal(self.folder, config.loggers, grid.together.rank, leads=grid.leads, name=config.variant)
+        self.journal = Journal(
+            self.folder, config.loggers, grid.together.rank, leads=grid.leads, speaks=grid.speaks, name=config.variant
+        )
         if grid.leads:
             write_json(self.folder / "data.json", {"records": len(annotations), "bad": annotations.bad[:1000]})
             log.info("%d records, %d left out, %d steps", len(annotations), len(annotations.bad), len(self.steps))
@@ -115,7 +118,10 @@ class _Run:
         model = SphinxX(variant)
         if config.init:
             initialise(model, Path(config.init), config.seed)
-        if grid.sharded:
+        if config.base.language or config.base.encoders:
+            encoders = {name: Path(path) for name, path in config.base.encoders.items()}
+            initialise_from(model, language=Path(config.base.language) if config.base.language else None, encoders=encoders)
+        if grid.cut:
             cut_language_model(model, grid, self.folder / ".cut")
         weight = variant.backbone.load_balance if config.load_balance < 0 else config.load_balance
         objective = Objective(model, weight, train_encoders=config.train_encoders).to(grid.device).train()
@@ -125,6 +131,8 @@ class _Run:
             language: Any = model.language_model
             older = getattr(language, "gradient_checkpointing_enable", None)  # its name until transformers 5.22
             getattr(language, "activation_checkpointing_enable", older)({"use_reentrant": False})
+        if grid.shards is not None:
+            shard(objective, model.vision, grid)
         return objective
 
     def go(self) -> None:
@@ -160,8 +168,8 @@ class _Run:
         dtype = next(self.objective.model.vision.parameters()).dtype
         for number in range(rounds):
             batch = step.micro[number] if number < len(step.micro) else _nothing(self.words.bos)
-            autocast = config.precision == "bf16" and config.parallel.engine == "torch"
-            losses = self.engine.module(batch.to(self.grid.device, dtype), targets, micro, autocast)
+            autocast = config.precision == "bf16" and config.parallel.engine != "deepspeed"
+            losses = losses_of(self.engine.module, batch.to(self.grid.device, dtype), targets, micro, autocast)
             share = losses.loss if number < len(step.micro) else losses.loss * 0
             self.engine.backward(share, last=number == rounds - 1)
             if number < len(step.micro):
@@ -225,10 +233,8 @@ def _nothing(start: int) -> Any:
 
 
 def _tokenizer(config: RecipeConfig) -> Tokenizer:
-    folder = Path(config.tokenizer or config.init)
-    found = find_tokenizer(folder) if config.tokenizer or config.init else None
+    named = config.tokenizer or config.init or config.base.language
+    found = find_tokenizer(Path(named)) if named else None
     if found is None:
-        raise ConfigError(
-            f"train.tokenizer={config.tokenizer or config.init}: holds no tokenizer; name the folder of the base model"
-        )
+        raise ConfigError(f"train.tokenizer={named!r}: holds no tokenizer; name the folder of the base model")
     return found

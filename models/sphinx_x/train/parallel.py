@@ -13,47 +13,61 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed
+from torch import distributed, nn
 
 from harness.errors import ConfigError
 from models.sphinx_x.model import SphinxX
+from models.sphinx_x.train.recipe import ParallelConfig
 from models.sphinx_x.train.together import Together
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """This process's place: ``together`` are those that share the batch with it, ``tensor`` hold one language model."""
+    """This process's place.
+
+    Attributes:
+        together: the processes that share the batch with it, ``tensor`` those that hold one language model.
+        leads: whether it writes what all have in common; ``speaks`` whether it writes what its share of the batch gave.
+        shards: the processes over which weights are sharded; None keeps them whole.
+    """
 
     together: Together
     tensor: int
     device: torch.device
-    leads: bool
+    leads: bool = True
+    speaks: bool = True
+    shards: Any = None
 
     @property
-    def sharded(self) -> bool:
+    def cut(self) -> bool:
         """Whether weights of the language model are DTensors."""
-        return self.tensor > 1
+        return self.tensor > 1 or self.shards is not None
 
     @staticmethod
-    def meet(tensor: int) -> Grid:
-        """Meet the other processes, if there are any. Raises `ConfigError` if ``tensor`` does not divide their number."""
+    def meet(parallel: ParallelConfig) -> Grid:
+        """Meet the other processes, if there are any. Raises `ConfigError` if they cannot share the work in this way."""
+        tensor = parallel.tensor
         world, local = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", "1"), ("LOCAL_RANK", "0")))
         if world % tensor:
             raise ConfigError(f"train.parallel.tensor={tensor}: does not divide {world} processes; start them with torchrun")
         cuda = torch.cuda.is_available()
         device = torch.device("cuda", local) if cuda else torch.device("cpu")
         if world == 1:
-            return Grid(Together(device=device), tensor, device, True)
+            return Grid(Together(device=device), tensor, device)
+        if 1 < tensor < world and parallel.engine == "torch":
+            raise ConfigError(f"train.parallel: {world // tensor} groups of {tensor} processes need engine=fsdp")
         if cuda:
             torch.cuda.set_device(device)
         if not distributed.is_initialized():
             distributed.init_process_group("nccl" if cuda else "gloo")
         rank = distributed.get_rank()
-        group = None
-        if tensor > 1:
+        group = shards = None
+        if tensor > 1 or parallel.engine == "fsdp":
             mesh = distributed.init_device_mesh(device.type, (world // tensor, tensor), mesh_dim_names=("data", "tensor"))
             group = mesh["data"].get_group()
-        return Grid(Together(rank // tensor, world // tensor, group, device), tensor, device, rank == 0)
+            shards = mesh["data"] if parallel.engine == "fsdp" and world > tensor else None
+        together = Together(rank // tensor, world // tensor, group, device)
+        return Grid(together, tensor, device, rank == 0, rank % tensor == 0, shards)
 
     def barrier(self) -> None:
         """Wait for all processes."""
@@ -86,3 +100,10 @@ def cut_language_model(model: SphinxX, grid: Grid, scratch: Path) -> None:
     grid.barrier()
     if grid.leads:
         shutil.rmtree(scratch)
+
+
+def shard(objective: nn.Module, frozen: nn.Module, grid: Grid) -> None:
+    """Shard what is not of the language model too, and make the whole the root that gathers weights; ``frozen`` stays whole."""
+    from torch.distributed.fsdp import fully_shard
+
+    fully_shard(objective, mesh=grid.shards, reshard_after_forward=False, ignored_params=set(frozen.parameters()))

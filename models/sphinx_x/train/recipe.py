@@ -6,6 +6,7 @@ training of nano on the mini world (``config``), which counts core-seconds and h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,14 +36,26 @@ class ParallelConfig:
 
     Attributes:
         tensor: tensor-parallel size of the language model (paper: 8 for Mixtral, 2 for LLaMA2-13B, else 1).
-        engine: ``deepspeed`` shards optimiser states and gradients (ZeRO); ``torch`` sums gradients. Where ``tensor`` is above 1
-            and several groups share the batch, weights are sharded too (transformers' fully sharded data parallel).
-        zero: DeepSpeed's stage; the paper's is 2.
+        engine: ``deepspeed`` shards optimiser states and gradients (ZeRO); ``torch`` keeps them whole and sums gradients;
+            ``fsdp`` shards weights too (torch's, by transformers' plan) and is the one that goes with ``tensor``. DeepSpeed's
+            stage is the paper's 2: its stage 3 wants every process to call the same modules equally often, and pictures differ.
     """
 
     tensor: int = 1
-    engine: Literal["torch", "deepspeed"] = "torch"
-    zero: Literal[2, 3] = 2
+    engine: Literal["torch", "fsdp", "deepspeed"] = "torch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseConfig:
+    """Published weights of parts to start from, as they lie on model hubs.
+
+    Attributes:
+        language: folder of the language model; its tokenizer is taken too.
+        encoders: name of an encoder to its folder or file, such as ``convnext`` and ``dinov2``.
+    """
+
+    language: str = ""
+    encoders: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +67,8 @@ class RecipeConfig:
         folder: the run's folder: checkpoints, curves, skipped records. The same command goes on from what stands there.
         weights: folder that receives the finished model; empty for ``folder/model``.
         init: model folder to start from; a dense one may start a sparse one. Empty starts from random weights.
-        tokenizer: folder of the tokenizer where ``init`` is empty.
+        base: weights of parts to start from instead (paper: base language model, original encoders, random projections).
+        tokenizer: folder of the tokenizer; empty is that of ``init`` or of the base language model.
         data: conversations.
         parallel: processes.
         batch: examples of an optimiser step over all processes (paper: 256).
@@ -81,6 +95,7 @@ class RecipeConfig:
     data: AnnotationConfig
     weights: str = ""
     init: str = ""
+    base: BaseConfig = field(default_factory=BaseConfig)
     tokenizer: str = ""
     seed: int = 0
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
@@ -116,7 +131,7 @@ class RecipeConfig:
             wrong.append(f"train.row={self.row}: is shorter than the longest example, max_words={self.max_words}")
         if self.parallel.tensor > 1 and self.parallel.engine == "deepspeed":
             wrong.append(
-                "train.parallel: DeepSpeed does not take tensor-parallel weights; say engine=torch where tensor is above 1"
+                "train.parallel: DeepSpeed does not take tensor-parallel weights; say engine=fsdp where tensor is above 1"
             )
         if wrong:
             raise ConfigError("\n".join(wrong))

@@ -57,7 +57,7 @@ class Together:
         The sum is the gradient of the whole step, because every process divides its losses by what the whole step holds
         (`share_of`), not by what it holds itself.
         """
-        if self.world == 1:
+        if self.world == 1 or not weights:
             return
         used = torch.tensor([weight.grad is not None for weight in weights], dtype=torch.uint8, device=self.device)
         distributed.all_reduce(used, op=distributed.ReduceOp.MAX, group=self.group)
