@@ -31,6 +31,7 @@ def keep(records: Mapping[str, Mapping[str, Any]], file: Path | None = None) -> 
     from harness.results import whole
 
     file = file or FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
     kept = {**_read(file), **records}
     text = json.dumps({"schema": SCHEMA, "tasks": dict(sorted(kept.items()))}, indent=1) + "\n"
     with whole(file) as temporary:
