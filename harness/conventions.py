@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from harness.boxes import Frame, from_pixels, read
-from harness.metrics import grounding, number, text, vqa
+from harness.metrics import grounding, number, pairs, text, vqa
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
 from harness.parsers.box import all_boxes, answer_box, bracketed_decimals, first_brackets, lenient_numbers
@@ -18,6 +18,7 @@ from harness.parsers.choice import letter_forms_then_text, letter_then_text
 from harness.parsers.letter import letter_up_to_period
 from harness.parsers.text import as_given, stripped
 from harness.parsers.typed import as_written, by_rule, option_or_bare_number, without_decimals
+from harness.parsers.values import true_or_false, value_as_given, value_or_none, value_without_line_breaks, verdict
 from harness.parsers.yes_no import only_one_of_both, whole_reply
 from harness.task import Convention, Parse
 from harness.types import Sample
@@ -170,6 +171,43 @@ def exact(metrics: tuple[Metric, ...], primary: str = "accuracy") -> dict[str, C
         "lmms_eval": scored(text.without_marks, "Stripped, lower-cased, all ASCII punctuation deleted.", strip=True),
         "llava": scored(text.without_final_periods, "LLaVA's conversion: lower-cased, final periods deleted."),
     }
+
+
+def extraction(by: str) -> dict[str, Convention]:
+    """Values of named properties of documents, by F1 over pairs; ``official`` is DUE's with its recommended ``--ignore-case``.
+
+    Args:
+        by: the group that holds the property.
+    """
+    metrics = (*pairs.pair_metrics(), *pairs.pair_metrics(by=by), Metric(name="correct", estimator=mean("correct")))
+    scored = partial(Convention, parse=value_or_none, score=pairs.pair_score(str.upper), metrics=metrics, primary="f1")
+    return {
+        "official": scored(),
+        "case_sensitive": scored(score=pairs.pair_score(), note="DUE's without --ignore-case."),
+        "strict": scored(score=pairs.pair_score(spaced), note="Letter case, underscores and blanks aside."),
+        "paper": scored(
+            parse=value_without_line_breaks, note="UReader's: line breaks are deleted, and an empty reply is a wrong value."
+        ),
+    }
+
+
+def verification() -> dict[str, Convention]:
+    """Statements that are entailed (``1``) or refuted (``0``), by DUE's F1 and by accuracy."""
+    labels = Metric(name="accuracy", estimator=mean("correct"), by="label")
+    metrics = (Metric(name="accuracy", estimator=mean("correct")), *pairs.pair_metrics(), labels)
+    scored = partial(Convention, score=pairs.pair_score(), metrics=metrics, primary="accuracy")
+    return {
+        "official": scored(parse=value_as_given),
+        "strict": scored(
+            parse=verdict, note="The first word that says so counts: 1, true, yes, entailed, supported, or their like."
+        ),
+        "paper": scored(parse=true_or_false, note="UReader's: true is 1, false is 0, and nothing else is read."),
+    }
+
+
+def spaced(text: str) -> str:
+    """Case-fold, with single blanks for underscores and white space: the original Kleister files have ``_`` for a blank."""
+    return " ".join(text.casefold().replace("_", " ").split())
 
 
 def multiple_choice(metrics: tuple[Metric, ...], primary: str) -> dict[str, Convention]:

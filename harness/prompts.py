@@ -21,6 +21,9 @@ OPTION_LETTER = "Answer with the option's letter from the given choices directly
 UNANSWERABLE = "When the provided information is insufficient, respond with 'Unanswerable'."
 """LLaVA-1.5's further instruction where a question may have no answer (VizWiz); it stands before `SHORT_ANSWER`."""
 
+PROPERTY = "What is the value for the {question}?"
+"""UReader's question for a property of a document; the paper asks DeepForm and Kleister Charity without an instruction."""
+
 BOX_OF_FRACTIONS = (
     "Bounding box coordinates are specified in the format (top-left x, top-left y, bottom-right x, bottom-right y). All values "
     "are floating point numbers bounded between 0 and 1. Please provide the bounding box coordinate of the region this sentence "

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.data.sources import Row, Step
+from harness.data.sources import Row, Step, images, layout, whole_json
+from harness.data.steps import columns, media
+from harness.task import Layout
+from harness.types import Record, Sample
 
 NONE = "None"
 """What people and models write where a document has no value for a key."""
@@ -55,6 +59,57 @@ def answers(row: Row, root: Path) -> Row:
 def accepted(values: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], ...]:
     """The texts that stand for each value: the value itself first, then its variants."""
     return tuple(tuple(dict.fromkeys((one["value"], *(one.get("value_variants") or ())))) for one in values)
+
+
+def property_files(*known: str) -> Layout:
+    """Describe documents of which known properties are asked for, each of all; a document's picture is ``pngs/NAME.png``."""
+    return _files(per_key(*known))
+
+
+def statement_files() -> Layout:
+    """Describe tables with statements about them; a table's picture is ``pngs/NAME.png``."""
+    return _files(per_key())
+
+
+def _files(step: Step) -> Layout:
+    path = columns(path="pngs/{name}.png")
+    return layout("official", "document.jsonl|test/document.jsonl", steps=(step, path, media(path="path")))
+
+
+def labelled_statements(pattern: str) -> Layout:
+    """Describe a JSON object of table to lists of statements and of labels, as TabFact's authors have them."""
+
+    def read(path: Path) -> Iterator[Row]:
+        for name, (statements, labels, *_) in whole_json(path).items():
+            stated = [{"key": key, "values": [{"value": str(label)}]} for key, label in zip(statements, labels, strict=True)]
+            yield Row({"name": name, "annotations": stated}, f"{path} record {name!r}")
+
+    steps = (per_key(), columns(path="pngs/{name}.png"), media(path="path"))
+    return layout("table_fact_checking", pattern, steps=steps, reader=read)
+
+
+def property_sample(record: Record) -> Sample:
+    """Map a property of a document, which is the cluster; where it has no value the reference is ``None``."""
+    values = accepted(record["values"])
+    return Sample(
+        id=f"{record['name']}/{record['key']}",
+        parts=images(record),
+        question=str(record["key"]),
+        references=tuple(text for texts in values for text in texts) or (NONE,),
+        cluster=str(record["name"]),
+        groups={"property": str(record["key"])},
+        fields={"values": values},
+    )
+
+
+def statement_sample(record: Record) -> Sample:
+    """Map a statement about a table, which is the cluster."""
+    return replace(property_sample(record), groups={"label": str(record["values"][0]["value"]) if record["values"] else ""})
+
+
+def property_value(sample: Sample) -> str:
+    """The reply that has all values of a property, and no other."""
+    return as_reply([texts[0] for texts in sample.fields["values"]]) if sample.fields["values"] else NONE
 
 
 def as_reply(values: Sequence[str]) -> str:

@@ -6,9 +6,13 @@ written as the readers of answer files write them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from harness.catalog import find_task
+from harness.data.due import property_sample, replies_of
+from harness.types import Sample
 from tests.golden.feeding import Check, Feeder, Golden, score, values
 from tests.golden.feeding_files import documents, read_back
 from tests.golden.feeding_vqa import peers
@@ -68,4 +72,61 @@ def infovqa(golden: Golden) -> Iterator[Check]:
             yield Check(f"{theirs} {kind}", got[f"{metric}/{names[kind]}"], number)
 
 
-FEEDERS: dict[str, Feeder] = {"chartqa": chartqa, "infovqa": infovqa}
+def lines(records: Sequence[Any]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def by_pairs(task: str, golden: Golden) -> list[tuple[Sample, str | None]]:
+    """Samples and replies of files in DUE's form; what was said of keys that nobody asked about gets a sample without a value."""
+    references, answers = (
+        [{**one, "name": str(line)} for line, one in enumerate(golden[part]["document.jsonl"])]
+        for part in ("data", "predictions")
+    )  # the scorer goes by line, whatever the name
+    samples = read_back(task, {"document.jsonl": lines(references)}, empty=True)
+    said = {key: reply for line in answers[: len(references)] for key, reply in (replies_of(line) or {}).items()}
+    known = {sample.id: sample for sample in samples}
+    unknown = (key.partition("/") for key in said if key not in known)
+    others = [property_sample({"name": line, "key": key, "values": []}) for line, _, key in unknown]
+    return [(sample, said.get(sample.id)) for sample in (*samples, *others)]
+
+
+def check_pairs(task: str, name: str, fed: Sequence[tuple[Sample, str | None]], expected: Mapping[str, Any]) -> Iterator[Check]:
+    convention = find_task(task).conventions[name]
+    rows = score(convention, fed)
+    got = values(convention, rows)
+    yield from (Check(f"{name} {metric}", got[metric], expected[metric]) for metric in ("f1", "precision", "recall"))
+    sums = {one: sum(row.scores[one] for row in rows) for one in ("hits", "said", "found", "asked")}
+    yield Check(f"{name} tp", sums["hits"], expected["true_positive"])
+    yield Check(f"{name} fp", sums["said"] - sums["hits"], expected["false_positive"])
+    yield Check(f"{name} fn", sums["asked"] - sums["found"], expected["false_negative"])
+    for key, numbers in expected.get("per_property", {}).items():
+        yield from (Check(f"{name} {key} {metric}", got[f"{metric}/{key}"], number) for metric, number in numbers.items())
+    for line, number in enumerate(expected["per_document"]):
+        own = [row for row in rows if row.cluster == str(line)]
+        yield Check(f"{name} line {line}", values(convention, own).get("f1", 0.0) if own else 0.0, number)
+
+
+def extraction(task: str) -> Feeder:
+    def feed(golden: Golden) -> Iterator[Check]:
+        fed = by_pairs(task, golden)
+        for name, theirs in (("official", "ignore_case_true"), ("case_sensitive", "ignore_case_false")):
+            yield from check_pairs(task, name, fed, golden["expected"][theirs])
+
+    return feed
+
+
+def tabfact(golden: Golden) -> Iterator[Check]:
+    fed, expected = by_pairs("tabfact", golden), golden["expected"]
+    yield from check_pairs("tabfact", "official", fed, expected)
+    official = find_task("tabfact").conventions["official"]
+    got = values(official, score(official, fed))
+    yield Check("accuracy", got["accuracy"], expected["f1_when_every_statement_has_exactly_one_prediction"])
+
+
+FEEDERS: dict[str, Feeder] = {
+    "chartqa": chartqa,
+    "infovqa": infovqa,
+    "deepform": extraction("deepform"),
+    "kleister_charity": extraction("kleister_charity"),
+    "tabfact": tabfact,
+}
