@@ -269,7 +269,7 @@ class DataConfig(CommonConfig):
     """Make the data of benchmarks, or conversations to train on.
 
     Attributes:
-        what: convert, a model's folder to another form; or
+        what: fetch, a benchmark's own files from the hub or its site; convert, a model's folder to another form; or
             mini, the drawn versions of the benchmarks in their official layouts; ocr, PDF files to pages and questions
             about their text; marks, pictures with numbered marks and questions about them; corpus, a mixture of data sets as
             conversations; look, conversations as a picture or page
@@ -282,20 +282,24 @@ class DataConfig(CommonConfig):
         ocr: for what=ocr, such as ocr.pdfs=FOLDER ocr.out=FOLDER ocr.workers=4 ocr.page.dpi=144 ocr.page.language=en
         marks: for what=marks, such as marks.source=coco marks.annotations=FILE marks.images=FOLDER marks.out=FOLDER
         mixture: for what=corpus, paper or mini, or single settings such as mixture.scale=0.1 mixture.fit=false
-        dry: for what=corpus, say only which data sets are there, and what is expected where
+        dry: for what=corpus, say only which data sets are there, and what is expected where; for what=fetch, which files
+            there are, their sizes and the licence
         partial: for what=corpus, compose what is there although data sets are missing
         data: for what=look, an annotation file, or a folder of them or of a composition
         index: for what=look, number of the conversation; the first, or the first twenty of a page, unless given
         out: of corpus, folder to write to; of look, file ending in .png or .html
         source: for what=convert, as from=FOLDER: a model of the authors, of riddle or for transformers; or several of the
             authors' folders, later ones over earlier ones
-        target: for what=convert, as to=FOLDER: folder to write to
+        target: for what=convert and what=fetch, as to=FOLDER: folder to write to; fetch takes paths.data/NAME unless given
         format: for what=convert, riddle, official (the authors') or hf (parts that plain transformers loads)
         shards: for format=official, model-parallel ranks, one file each
         max_shard_mb: for the other formats, size of one file of weights
+        task: for what=fetch, benchmarks from `riddle ls tasks`: task=textvqa or task=[textvqa,gqa]
+        layout: for what=fetch, which of the layouts on the benchmark's card; the first that is offered unless given
+        accept: for what=fetch, true once you have read and accepted the terms that are named
     """
 
-    what: Literal["convert", "mini", "ocr", "marks", "corpus", "look"]
+    what: Literal["convert", "fetch", "mini", "ocr", "marks", "corpus", "look"]
     benchmarks: tuple[str, ...] = ()
     root: Path | None = None
     seed: int = 0
@@ -314,6 +318,9 @@ class DataConfig(CommonConfig):
     format: Literal["riddle", "official", "hf"] | None = None
     shards: int = 1
     max_shard_mb: int = 4096
+    task: tuple[str, ...] = ()
+    layout: str | None = None
+    accept: bool = False
 
     @property
     def mini(self) -> MiniConfig:
@@ -325,6 +332,8 @@ class DataConfig(CommonConfig):
         yield from self.mini.problems()
         if self.what == "convert" and not (self.source and self.target and self.format):
             yield "from, to and format: say all three, such as from=FOLDER to=FOLDER format=riddle"
+        if self.what == "fetch" and not self.task:
+            yield "task: missing; say task=NAME (see riddle ls tasks)"
         if self.what == "corpus" and self.mixture is None:
             yield "mixture: missing; say mixture=paper or mixture=mini"
         if self.what == "look" and self.data is None:

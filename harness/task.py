@@ -18,6 +18,7 @@ from harness.types import FramePlan, Generation, Parsed, Part, Query, Record, Sa
 
 if TYPE_CHECKING:
     from harness.boxes import Frame
+    from harness.fetch.sources import Offer
     from harness.metrics.aggregate import Metric
 
 Prompt = Callable[[Sample], str]
@@ -159,6 +160,7 @@ class Task:
         unit: how the primary metric is printed; ``percent`` multiplies by 100.
         aligned_by: the group within which the official scorer pairs replies with questions by their order (``""``: the whole
             file); None if it goes by ids. Files of replies without ids are only accepted where it does.
+        sources: where the data can be fetched (``riddle data fetch``), the best way first.
         version: goes up whenever prompt, parser, split or metric changes; a report refuses to mix versions.
     """
 
@@ -177,7 +179,13 @@ class Task:
     unit: Literal["percent", "points"] = "percent"
     higher_is_better: bool = True
     aligned_by: str | None = None
+    sources: tuple[Offer, ...] = ()
     version: int = 1
+
+    @property
+    def cure(self) -> str:
+        """The command that fetches the data, as the end of a message that they are missing; empty if none can."""
+        return f". riddle data fetch task={self.name} fetches them" if self.sources else ""
 
     def samples(self, records: Iterable[Record]) -> Iterator[Sample]:
         """Turn records into samples, lazily and in order.

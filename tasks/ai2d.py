@@ -23,6 +23,7 @@ from harness.data.lookup import listed_in
 from harness.data.options import content_key, lettered
 from harness.data.sources import images, layout
 from harness.data.steps import columns, from_file_name, media, picture_facts
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.text import equals, without_periods
 from harness.parsers.choice import letter_then_text
@@ -89,6 +90,10 @@ TASKS = (
         name="ai2d",
         card=Card.of(__doc__, split="test", n=3088),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("lmms-lab/ai2d", "data/test-*.parquet", note="with letters over the texts that options name"),
+            vlmevalkit("AI2D_TEST", "0f593e0d1c7df9a3d69bf1f947e71975", note="with letters over the texts that options name"),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n{options}\n" + OPTION_LETTER),
         prompts={"text": fill("{question}\n{options}\n" + SHORT_ANSWER, option="{text}")},

@@ -15,10 +15,12 @@ from pathlib import PurePosixPath
 from harness.conventions import anls
 from harness.data.sources import images, layout
 from harness.data.steps import columns, media, picture_facts, text_lists
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.prompts import SHORT_ANSWER, fill
 from harness.task import Card, Task
 from harness.types import Generation, Record, Sample
 
+TERMS = "register at rrc.cvc.uab.es for Document Visual Question Answering, and accept its terms of use"
 LAYOUTS = (
     layout(
         "official",
@@ -60,6 +62,10 @@ TASKS = (
         name="docvqa",
         card=Card.of(__doc__, split="validation", n=5349),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("lmms-lab/DocVQA", "DocVQA/validation-*.parquet", terms=TERMS),
+            vlmevalkit("DocVQA_VAL", "d5ee77e1926ff10690d469c56b73eabf", terms=TERMS),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

@@ -20,6 +20,7 @@ from harness.conventions import exact
 from harness.data.lookup import looked_up
 from harness.data.sources import Row, images, layout
 from harness.data.steps import columns, media, picture_facts
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.distribution import answer_codes, chi_square
 from harness.metrics.text import equals, text_score
@@ -98,6 +99,10 @@ TASKS = (
         name="gqa",
         card=Card.of(__doc__, split="testdev balanced", n=12578),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("lmms-lab/GQA", "testdev_balanced_instructions/*.parquet", "testdev_balanced_images/*.parquet"),
+            vlmevalkit("GQA_TestDev_Balanced"),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

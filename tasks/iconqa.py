@@ -24,6 +24,7 @@ from pathlib import Path
 from harness.data.sources import Row, images, layout, whole_json
 from harness.data.steps import columns, only
 from harness.errors import DatasetError
+from harness.fetch.sources import on_hub
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.text import equals, lowered, text_score
 from harness.parsers.choice import letter_among
@@ -123,6 +124,7 @@ TASKS = tuple(
         name=name,
         card=Card.of(__doc__, split=split, n=n),
         layouts=layouts(kind),
+        sources=(on_hub("lmms-lab/ICON-QA", "data/test-*.parquet", note="two pictures to choose from at most"),),
         to_sample=to_sample,
         prompt=by_place,
         prompts={"letters": by_letter},

@@ -19,6 +19,7 @@ from __future__ import annotations
 from harness.conventions import typed
 from harness.data.sources import images, layout
 from harness.data.steps import columns, media, whole_numbers
+from harness.fetch.sources import Offer, on_github, on_hub
 from harness.metrics.aggregate import Metric, mean
 from harness.parsers.typed import as_written, by_rule
 from harness.prompts import fill, letters
@@ -81,6 +82,14 @@ TASKS = (
         name="mathvista",
         card=Card.of(__doc__, split="testmini", n=1000),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("AI4Math/MathVista", "data/testmini-*.parquet"),
+            Offer(
+                layout="official",
+                parts=on_github("lupantech/MathVista", "53d525874bdde205128e6b160b7357a88277d479", "data/testmini.json"),
+                note="without pictures: for replies made elsewhere",
+            ),
+        ),
         to_sample=to_sample,
         prompt=fill(PROMPT, hint=hint, unit=" (Unit: {unit})", options="\nChoices:\n{options}", option="({letter}) {text}"),
         conventions=typed(METRICS, primary="accuracy"),

@@ -15,6 +15,7 @@ from harness.conventions import multiple_choice
 from harness.data.options import offered, present
 from harness.data.sources import images, layout
 from harness.data.steps import columns
+from harness.fetch.sources import Offer, WebFile, on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, all_of, mean
 from harness.prompts import OPTION_LETTER, fill, letters
 from harness.task import Card, Task
@@ -24,6 +25,8 @@ PROMPT = "{hint}Question: {question}\nOptions:\n{options}\nPlease select the cor
 PROMPT_LLAVA = "{hint}{question}\n{options}\n" + OPTION_LETTER
 
 ROTATION = 1_000_000
+OPENMMLAB = "https://download.openmmlab.com/mmclassification/datasets/mmbench"
+LATER = "a later file: 4,329 rows, 1,164 questions"
 LAYOUTS = (
     layout("official", "mmbench_dev_20230712.tsv"),
     layout("vlmevalkit_tsv", "MMBench_DEV_EN.tsv"),
@@ -63,6 +66,11 @@ TASKS = (
         name="mmbench_en",
         card=Card.of(__doc__, split="dev (v1.0)", n=4377),
         layouts=LAYOUTS,
+        sources=(
+            Offer(layout="official", parts=(WebFile(url=f"{OPENMMLAB}/mmbench_dev_20230712.tsv"),)),
+            vlmevalkit("MMBench_DEV_EN", "b6caf1133a01c6bb705cf753bb527ed8", note=LATER),
+            on_hub("lmms-lab/MMBench", "en/dev-*.parquet", note=LATER),
+        ),
         to_sample=to_sample,
         prompt=fill(PROMPT, hint="Hint: {hint}\n"),
         prompts={"llava": fill(PROMPT_LLAVA, hint="{hint}\n")},

@@ -15,6 +15,7 @@ from __future__ import annotations
 from harness.data.folders import in_order, part_texts, picture_texts
 from harness.data.sources import images, layout
 from harness.data.steps import columns
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, all_of, combine, mean, sum_over
 from harness.metrics.choice import correct
 from harness.parsers.yes_no import first_four_characters, first_four_stripped, only_one_of_both
@@ -30,6 +31,7 @@ SUBTASKS = PERCEPTION + COGNITION
 
 FIELDS = ("question", "answer")
 TABLE = (columns(picture="question_id|image_path"),)
+TERMS = "MME is for research only; its authors ask to be asked before you use their pictures"
 LAYOUTS = (
     picture_texts("official", SUBTASKS, FIELDS, texts="questions_answers_YN", pictures="images"),
     part_texts("eval_tool", SUBTASKS, FIELDS),
@@ -74,6 +76,10 @@ TASKS = (
         name="mme",
         card=Card.of(__doc__, split="release version: perception and cognition", n=2374),
         layouts=tuple(in_order(one, SUBTASKS) for one in LAYOUTS),
+        sources=(
+            on_hub("lmms-lab/MME", "data/test-*.parquet", terms=TERMS),
+            vlmevalkit("MME", "b36b43c3f09801f5d368627fb92187c3", terms=TERMS),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}"),
         prompts={

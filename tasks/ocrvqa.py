@@ -19,6 +19,7 @@ from pathlib import Path
 from harness.conventions import exact
 from harness.data.sources import Row, images, layout
 from harness.data.steps import columns, media, picture_facts
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, mean
 from harness.prompts import SHORT_ANSWER, fill
 from harness.task import Card, Task
@@ -66,6 +67,10 @@ TASKS = (
         name="ocrvqa",
         card=Card.of(__doc__, split="test (the number depends on the copy)", n=100000),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("howard-hou/OCR-VQA", "data/test-*.parquet"),
+            vlmevalkit("OCRVQA_TESTCORE", "c5239fe77db8bdc1f2ad8e55e0d1fe97", note="3,072 of the test questions"),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

@@ -17,6 +17,7 @@ from harness.conventions import consensus
 from harness.data.people import challenge_files, most_frequent, to_sample
 from harness.data.sources import layout
 from harness.data.steps import columns, picture_facts
+from harness.fetch.sources import on_hub
 from harness.metrics.vqa import vqa_accuracy
 from harness.prompts import SHORT_ANSWER, UNANSWERABLE, fill
 from harness.task import Card, Task
@@ -36,6 +37,7 @@ TASKS = (
         name="okvqa",
         card=Card.of(__doc__, split="val2014 (v1.1)", n=5046),
         layouts=LAYOUTS,
+        sources=(on_hub("lmms-lab/OK-VQA", "data/val2014-*.parquet"),),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}"), "lmms_eval": fill("{question}\n" + UNANSWERABLE + "\n" + SHORT_ANSWER)},

@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.conventions import yes_no
 from harness.data.sources import images, layout, read_jsonl
 from harness.data.steps import columns, explode, from_file_name, media
+from harness.fetch.sources import Offer, on_github, on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, mean, mean_over
 from harness.metrics.choice import F1, yes_no_metrics, yes_no_score
 from harness.parsers.yes_no import negation_or_yes
@@ -27,6 +28,7 @@ TABLE = (
     columns(text="question", label="answer", question_id="question_id|row-{index}", image_path="image_source"),
     explode("category"),
 )
+PARTS = ("random", "popular", "adversarial")
 LAYOUTS = (
     layout(
         "official",
@@ -74,6 +76,15 @@ TASKS = (
         name="pope",
         card=Card.of(__doc__, split="COCO val2014: random, popular, adversarial", n=9000),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("lmms-lab/POPE", "data/test-*.parquet"),
+            vlmevalkit("POPE", "c12f5acb142f2ef1f85a26ba2fbe41d5"),
+            Offer(
+                layout="official",
+                parts=on_github("AoiDragon/POPE", "main", *(f"output/coco/coco_pope_{part}.json" for part in PARTS)),
+                note="without pictures, which are COCO val2014 in val2014/; the branch as it is now",
+            ),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

@@ -24,6 +24,7 @@ from harness.boxes import write
 from harness.conventions import boxes, ideal_box
 from harness.data.sources import images, layout
 from harness.data.steps import columns, explode, media, only, picture_facts, pixel_box, substitute
+from harness.fetch.sources import HubFiles, Offer, on_github, on_hub
 from harness.metrics.aggregate import Metric, mean
 from harness.prompts import BOX_AS_JSON, BOX_OF_FRACTIONS, fill
 from harness.task import Card, Layout, Task
@@ -42,6 +43,8 @@ SPLITS = {
 }
 """Data set and split as papers print them, and the number of expressions."""
 SIZE = "height{height}_width{width}"
+ACCESSORY = "3777c43940ddfb45d3bc1046b118ca4401747ee2"
+TABLE = HubFiles(repo="mjuicem/RefCOCO-VLMEvalKit", files=("RefCOCO.tsv",))
 
 
 def content_key(record: Record) -> str:
@@ -83,6 +86,19 @@ def layouts(name: str, title: str) -> tuple[Layout, ...]:
     )
 
 
+def sources(name: str, title: str) -> tuple[Offer, ...]:
+    """VLMEvalKit's table of all splits, the authors' list, and lmms-eval's objects where its split is the one of papers."""
+    data_set, split = title.split()[0], name.split("_")[1]
+    family = data_set.replace("+", "plus")
+    authors = on_github("Alpha-VLLM/LLaMA2-Accessory", ACCESSORY, f"accessory/eval_mm/annotations/{name}.json")
+    objects = on_hub(f"lmms-lab/{family}", f"data/{split}-*.parquet", into=family)
+    return (
+        Offer(layout="vlmevalkit_tsv", parts=(TABLE,), note="all eight splits; blanks are lost in some expressions"),
+        Offer(layout="official", parts=authors, note="without pictures, which are COCO train2014 in data/coco/train2014/"),
+        *(() if split == "val" else (objects,)),
+    )
+
+
 def to_sample(record: Record) -> Sample:
     """Map a record of the authors' list; expressions about a picture are its cluster."""
     size = re.fullmatch(SIZE.format(height=r"(\d+)", width=r"(\d+)"), record["question_id"])
@@ -108,6 +124,7 @@ TASKS = tuple(
         name=name,
         card=Card.of(__doc__, title=title, split=f"{title.split()[1]} ({'UMD' if 'g' in title.split()[0] else 'UNC'})", n=n),
         layouts=layouts(name, title),
+        sources=sources(name, title),
         to_sample=to_sample,
         prompt=fill(PROMPT),
         prompts={"lmms_eval": fill(BOX_OF_FRACTIONS), "json": fill(BOX_AS_JSON)},

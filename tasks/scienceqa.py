@@ -22,6 +22,7 @@ from harness.conventions import option_letters
 from harness.data.options import content_key, lettered
 from harness.data.sources import Row, images, layout
 from harness.data.steps import columns, media, only
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, mean
 from harness.parsers.letter import letter_or_lettered, letter_or_sentence
 from harness.prompts import OPTION_LETTER, fill, letters
@@ -32,6 +33,12 @@ SUBJECTS = {"natural science": "NAT", "social science": "SOC", "language science
 PROMPT = "{hint}{question}\n{options}\n" + OPTION_LETTER
 PROMPT_OFFICIAL = "Question: {question}\nContext: {context}\nOptions: {options}\nAnswer:"
 PARTS = {"scienceqa": ("test, with a picture", 2017), "scienceqa_all": ("test", 4241)}
+
+SOURCES = (
+    on_hub("lmms-lab/ScienceQA", "ScienceQA-FULL/test-*.parquet"),
+    vlmevalkit("ScienceQA_TEST", "e42e9e00f9c59a80d8a5db35bc32b71f", note="questions with a picture only"),
+)
+"""The whole test part, which both tasks read; VLMEvalKit's table has that with pictures."""
 
 
 def conversation(row: Row, root: Path) -> Row:
@@ -102,6 +109,7 @@ TASKS = tuple(
         name=name,
         card=Card.of(__doc__, split=split, n=n),
         layouts=layouts(pictured=name == "scienceqa"),
+        sources=SOURCES if name == "scienceqa" else SOURCES[:1],
         to_sample=to_sample,
         prompt=fill(PROMPT, hint="Context: {hint}\n"),
         prompts={"official": fill(PROMPT_OFFICIAL, option="({letter}) {text}")},

@@ -15,6 +15,7 @@ from harness.conventions import consensus
 from harness.data.people import most_frequent, to_sample
 from harness.data.sources import layout
 from harness.data.steps import columns, media, picture_facts, text_lists
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.vqa import textvqa_accuracy
 from harness.prompts import SHORT_ANSWER, fill
 from harness.task import Card, Task
@@ -38,6 +39,10 @@ TASKS = (
         name="textvqa",
         card=Card.of(__doc__, split="validation (0.5.1)", n=5000),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("lmms-lab/textvqa", "data/validation-*.parquet"),
+            vlmevalkit("TextVQA_VAL", "b233b31f551bbf4056f2f955da3a92cd"),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}"), "lmms_eval": capitalised},

@@ -17,6 +17,7 @@ from pathlib import Path
 from harness.data.sources import Row, layout, whole_json
 from harness.data.steps import from_file_name, media
 from harness.errors import DatasetError
+from harness.fetch.sources import HubFiles, Offer, on_github
 from harness.metrics.choice import correct
 from harness.metrics.levels import level_metrics
 from harness.parsers.choice import letter_alone, letter_then_text
@@ -33,6 +34,19 @@ LEVELS = {
 """The leaderboard's levels, their data sets and the weight of each within its level."""
 
 LEVEL_OF = {name: level for level, weights in LEVELS.items() for name in weights}
+SOURCE = Offer(
+    layout="official",
+    parts=(
+        *on_github(
+            "PKU-YuanGroup/Video-Bench",
+            "8b2101d1f80370121c754caefa3f1cf8b6b979ca",
+            *(f"Eval_QA/{name}_QA_new.json" for name in LEVEL_OF),
+            below="Eval_QA",
+        ),
+        HubFiles(repo="LanguageBind/Video-Bench", files=("*.zip",), unpack="Eval_video"),
+    ),
+    note="without ANSWER.json, which is not public: scoring needs it (ask the authors); the clips are 56 GB",
+)
 FRAMES = FramePlan(count=8)
 WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
@@ -89,6 +103,7 @@ TASKS = (
         name="videobench",
         card=Card.of(__doc__, split="test, 13 data sets", n=17036),
         layouts=(layout("official", "Eval_QA/*_QA_new.json", beside=("ANSWER.json|Eval_QA/ANSWER.json",), steps=STEPS),),
+        sources=(SOURCE,),
         to_sample=to_sample,
         prompt=prompt,
         conventions={"official": OFFICIAL},

@@ -22,6 +22,7 @@ from harness.conventions import VQA_METRICS, consensus
 from harness.data.people import most_frequent, with_answers
 from harness.data.sources import layout
 from harness.data.steps import columns, media, text_lists
+from harness.fetch.sources import on_hub
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.choice import F1
 from harness.metrics.functions import average_precision, function_of
@@ -72,6 +73,7 @@ TASKS = (
         name="vizwiz",
         card=Card.of(__doc__, split="val", n=4319),
         layouts=LAYOUTS,
+        sources=(on_hub("lmms-lab/VizWiz-VQA", "data/val-*.parquet"),),
         to_sample=to_sample,
         prompt=fill("{question}\n" + UNANSWERABLE + "\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

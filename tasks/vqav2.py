@@ -16,6 +16,7 @@ from functools import partial
 from harness.conventions import consensus
 from harness.data.people import challenge_files, most_frequent, to_sample
 from harness.data.sources import layout
+from harness.fetch.sources import on_hub
 from harness.metrics.vqa import LMMS_EVAL, always_normalised, vqa_accuracy
 from harness.prompts import SHORT_ANSWER, fill
 from harness.task import Card, Task
@@ -31,6 +32,7 @@ TASKS = (
         name="vqav2",
         card=Card.of(__doc__, split="val2014", n=214354),
         layouts=LAYOUTS,
+        sources=(on_hub("lmms-lab/VQAv2", "data/validation-*.parquet"),),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

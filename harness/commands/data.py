@@ -1,4 +1,4 @@
-"""``riddle data``: draws the small versions of the benchmarks, or makes conversations to train on."""
+"""``riddle data``: fetches benchmarks, draws the small versions of them, or makes conversations to train on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.commands import corpora
+from harness.commands import corpora, fetching
 from harness.commands.outcome import Outcome
 from harness.commands.places import mini_root
 from harness.commands.rooms import CONVERT, CORPORA, MINI, call, function
@@ -20,6 +20,8 @@ def run(config: DataConfig) -> Outcome:
     """Make what is missing of the data asked for."""
     if config.what in ("corpus", "look"):
         return corpora.composed(config) if config.what == "corpus" else corpora.looked_at(config)
+    if config.what == "fetch":
+        return fetching.fetched(config)
     if config.what in CORPORA:
         return Outcome(tuple(call(function(CORPORA[config.what]), getattr(config, config.what), config.what)))
     if config.what == "convert":
@@ -44,6 +46,8 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
     """Return the folders, one a line, each followed by what is known of it."""
     if results[0]["kind"] in ("data set", "look"):
         return corpora.show(results)
+    if results[0]["kind"] == "fetch":
+        return fetching.show(results)
     return "\n".join(line for result in results for line in _lines(result))
 
 

@@ -107,6 +107,8 @@ def _card(task: Task) -> Iterable[tuple[str, Any]]:
     yield "data", card.data
     yield "licence", card.licence
     yield "layouts", {layout.name: ", ".join(layout.files) for layout in task.layouts}
+    if task.sources:
+        yield "can be fetched", {one.layout: one.note or "complete" for one in task.sources}
     yield "conventions", {name: convention.note or "as the authors score" for name, convention in task.conventions.items()}
     yield "prompts", ["default", *task.prompts]
     if measured := _controls(task):

@@ -67,5 +67,5 @@ def _existing(path: Path, task: Task) -> Path:
     layouts = "; ".join(f"{layout.name}: {', '.join(layout.files)}" for layout in task.layouts)
     raise DatasetError(
         f"data of {task.name}: {path} does not exist. Put its files there in one of the layouts ({layouts}), "
-        f"name another place with data=PATH, or use data=mini. They come from {task.card.data}"
+        f"name another place with data=PATH, or use data=mini. They come from {task.card.data.rstrip('.')}{task.cure}"
     )

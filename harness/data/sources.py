@@ -172,7 +172,7 @@ def _seen(folder: Path, pattern: str) -> list[Path]:
 
 def _expected(task: Task, where: Sequence[Path]) -> str:
     layouts = "; ".join(f"{one.name}: {', '.join(one.files).replace('|', ' or ')}" for one in task.layouts)
-    return f"Expected one of these layouts of {task.name} (each file may end in .gz): {layouts}"
+    return f"Expected one of these layouts of {task.name} (each file may end in .gz): {layouts}{task.cure}"
 
 
 def data_folder(where: Sequence[Path]) -> Path:
