@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from harness.data.due import as_reply, replies_of
 from harness.errors import ReplyError
 
 LAYOUTS = (
@@ -26,6 +27,8 @@ LAYOUTS = (
     "VLMEvalKit table: xlsx, tsv or csv with index and prediction",
     "list of records, or JSON lines: an id, a picture or a question, and a reply (RRC, POPE, VLM-R1 and others)",
     "records by id, or replies by id: one JSON object, perhaps by data set first (MathVista, Video-Bench and others)",
+    "DUE's answers: JSON lines of documents with annotations, each a key and its values",
+    "lines of an id and its items with tabs between (WikiTableQuestions)",
     "lines of picture, question, answer, reply with tabs between, a file a sub-task (MME's eval_tool)",
     "replies in order: a JSON list of texts, where the official scorer goes by order",
 )
@@ -50,6 +53,10 @@ PICTURE_FIELDS = (
 )
 SHOWN = 300
 """Characters of the first record in an error."""
+
+
+_ITEMS = re.compile(r"[A-Za-z]+-\d+(\t|\r?\n|$)")
+"""How a file without a header begins whose lines are an id and its items, as WikiTableQuestions' are: ``nu-0``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,8 @@ def open_records(path: Path) -> tuple[str, Iterator[Found]]:
     text = _text(path)
     start = text.lstrip()[:1]
     if suffix in (".csv", ".tsv"):
+        if _ITEMS.match(text):
+            return "by id", _lines_of_items(path, text)
         return "table", _table(path, text, _delimiter(text, suffix))
     if start in ("{", "["):
         return _json(path, text)
@@ -132,9 +141,11 @@ def _json(path: Path, text: str) -> tuple[str, Iterator[Found]]:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
         if len(lines) < 2 or not _is_json(lines[0][1]):
             raise ReplyError(f"{path}: not JSON ({error}); was it cut short?") from error
-        return "records", _json_lines(path, lines)
+        return "records", _documents(_json_lines(path, lines))
     if isinstance(value, list):
-        return "records", (Found(f"{path} record {number}", one) for number, one in enumerate(value))
+        return "records", _documents(Found(f"{path} record {number}", one) for number, one in enumerate(value))
+    if replies_of(value) is not None:
+        return "records", _documents([Found(f"{path} record 0", value)])
     return _object(path, value)
 
 
@@ -152,6 +163,16 @@ def _json_lines(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Found]
             yield Found(f"{path} line {number}", json.loads(line))
         except (ValueError, RecursionError) as error:
             raise ReplyError(f"{path} line {number}: not JSON ({error}); was the file cut short? {line[:80]!r}") from error
+
+
+def _documents(records: Iterable[Found]) -> Iterator[Found]:
+    """Take documents in DUE's form apart into replies by document and key; leave all else as it is."""
+    for one in records:
+        replies = replies_of(one.value)
+        if replies is None:
+            yield one
+        else:
+            yield from (Found(f"{one.where} {key}", reply, key) for key, reply in replies.items())
 
 
 def _object(path: Path, value: Any) -> tuple[str, Iterator[Found]]:
@@ -199,6 +220,14 @@ def _delimiter(text: str, suffix: str) -> str:
     header = text.lstrip("\r\n").partition("\n")[0]
     usual = "\t" if suffix == ".tsv" else ","
     return max((usual, "\t", ",", ";"), key=header.count)
+
+
+def _lines_of_items(path: Path, text: str) -> Iterator[Found]:
+    """Read lines of an id and any number of items, with tabs between and no header."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        name, *items = line.rstrip("\r").split("\t")
+        if name:
+            yield Found(f"{path} line {number}", as_reply(items), name)
 
 
 def _table(path: Path, text: str, delimiter: str) -> Iterator[Found]:

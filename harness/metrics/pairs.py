@@ -20,15 +20,15 @@ Accepted = Sequence[Sequence[str]]
 def matched(predictions: Sequence[str], references: Accepted) -> tuple[int, int]:
     """Count the predictions that match a reference, and the references that match a prediction.
 
-    Each is taken in order and uses up the first that is left and equal. The two counts may differ where one text stands for two
-    values, as the official scorer's do.
+    Each is taken in order and uses up the first that is left and equal, so that a better assignment may be missed where one text
+    stands for two values, and the two counts may differ, as the official scorer's.
 
     Source: due-benchmark/evaluator at 75c0f55, ``due_evaluator/scorers/fscorer.py``.
 
     >>> matched(["A", "A", "b"], [["a", "A"], ["c"]])
     (1, 1)
     >>> matched(["y", "x"], [["x", "y"], ["y"]])
-    (1, 2)
+    (1, 1)
     """
     left = [frozenset(texts) for texts in references]
     hits = 0
@@ -50,8 +50,8 @@ def matched(predictions: Sequence[str], references: Accepted) -> tuple[int, int]
 def pair_score(fold: Callable[[str], str] = str) -> Score:
     """Compare the values of an answer (a tuple of texts) with those of the sample, after ``fold`` on both sides.
 
-    Scores: ``correct`` (all values found and no other, or none where there is none), and the counts that F1 pools, which are above
-    1 where a key has several values: ``hits`` of ``said`` predictions, ``found`` of ``asked`` references.
+    Scores: ``correct`` (all values found and no other, or none where there is none), and the counts that F1 pools, which are
+    above 1 where a key has several values: ``hits`` of ``said`` predictions, ``found`` of ``asked`` references.
     """
 
     def score(parsed: Parsed, sample: Sample) -> Mapping[str, float]:

@@ -13,6 +13,7 @@ import re
 from harness.data.due import NONE
 from harness.types import Parsed, Sample
 
+_BETWEEN = re.compile(r"[\t\n|]|,(?![0-9]{3}\b)")
 _WORD = re.compile(r"[A-Za-z]+|(?<![0-9.,])[01](?![0-9.,][0-9])")
 
 
@@ -54,6 +55,21 @@ def verdict(reply: str, sample: Sample) -> Parsed:
 def items(reply: str, sample: Sample) -> Parsed:
     """The reply parted by tabs, as the lines of WikiTableQuestions' prediction files are."""
     return _read(reply, tuple(reply.split("\t")))
+
+
+def items_by_comma(reply: str, sample: Sample) -> Parsed:
+    """The reply parted by a comma and a blank, as wenhuchen/TableCoT wikitableqa/compute_score.py parts it."""
+    return _read(reply, tuple(reply.split(", ")))
+
+
+def parted(reply: str, sample: Sample) -> Parsed:
+    """The reply parted by tabs, line breaks, bars, and commas other than those before thousands."""
+    return _read(reply, tuple(filter(None, map(str.strip, _BETWEEN.split(reply)))))
+
+
+def one_line(reply: str, sample: Sample) -> Parsed:
+    """The whole reply as one value, its line breaks deleted."""
+    return _read(reply, (reply.replace("\n", ""),))
 
 
 def _read(reply: str, otherwise: tuple[str, ...]) -> Parsed:

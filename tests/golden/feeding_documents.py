@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.catalog import find_task
-from harness.data.due import property_sample, replies_of
+from harness.data.due import as_reply, property_sample, replies_of
 from harness.types import Sample
 from tests.golden.feeding import Check, Feeder, Golden, score, values
 from tests.golden.feeding_files import documents, read_back
@@ -123,7 +123,25 @@ def tabfact(golden: Golden) -> Iterator[Check]:
     yield Check("accuracy", got["accuracy"], expected["f1_when_every_statement_has_exactly_one_prediction"])
 
 
+FIELDS = ("id", "utterance", "context", "targetValue", "targetCanon", "targetCanonType")
+
+
+def wikitablequestions(golden: Golden) -> Iterator[Check]:
+    task, expected = find_task("wikitablequestions"), golden["expected"]
+    table = [FIELDS, *([record[field] for field in FIELDS] for record in golden["data"]["tagged"])]
+    text = "".join("\t".join(fields) + "\n" for fields in table)
+    said = {one: as_reply(items) for one, *items in golden["predictions"]}
+    samples = read_back("wikitablequestions", {"pristine-unseen-tables.tagged": text}, empty=True)
+    for name, numbers in (("official", expected), ("due", expected["due_wtq"])):
+        convention = task.conventions[name]
+        rows = score(convention, [(sample, said.get(sample.id)) for sample in samples])
+        for row in rows:
+            yield Check(f"{name} {row.sample_id} {row.reply!r}", row.scores["correct"], numbers["per_item"][row.sample_id])
+        yield Check(name, values(convention, rows)["accuracy"], numbers.get("accuracy", numbers.get("score")))
+
+
 FEEDERS: dict[str, Feeder] = {
+    "wikitablequestions": wikitablequestions,
     "chartqa": chartqa,
     "infovqa": infovqa,
     "deepform": extraction("deepform"),
