@@ -61,10 +61,11 @@ def fetched(config: DataConfig) -> Outcome:
 def _orders(config: DataConfig) -> list[_Order]:
     """Return what is to be taken up; an offer that serves several tasks once."""
     catalog = Catalog(task_dirs=config.task_dirs, plugins=config.plugins)
-    stems = {entry.task.name: entry.stem for entry in catalog.entries().values()}
+    tasks = catalog.find_tasks(config.task)
+    stems = _stems(catalog, [task.name for task in tasks])
     chosen: dict[tuple[Path, Offer], list[Task]] = {}
     problems = []
-    for task in catalog.find_tasks(config.task):
+    for task in tasks:
         offer = by_layout(task.sources, config.layout)
         if offer is None:
             problems.append(_not_offered(task, config.layout))
@@ -75,6 +76,13 @@ def _orders(config: DataConfig) -> list[_Order]:
     if problems:
         raise ConfigError("\n".join(problems))
     return [_Order(tasks=tuple(tasks), offer=offer, folder=folder) for (folder, offer), tasks in chosen.items()]
+
+
+def _stems(catalog: Catalog, names: Sequence[str]) -> dict[str, str]:
+    """Return the stem of the file that each task stands in; files of quite another name are looked through only if need be."""
+    found = catalog.entries(names)
+    entries = found if set(names) <= set(found) else catalog.entries()
+    return {name: entries[name].stem for name in names}
 
 
 def _not_offered(task: Task, layout: str | None) -> str:

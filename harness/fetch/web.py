@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import IO, Any
+from http.client import HTTPResponse
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
 
@@ -29,7 +30,7 @@ TOKEN, ENDPOINT = "HF_TOKEN", "HF_ENDPOINT"
 HUB = "https://huggingface.co"
 REDIRECTS = 10
 PIECE = 1 << 20
-"""Bytes that are read at a time."""
+"""At most so many bytes are read at a time."""
 
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -51,13 +52,13 @@ class Reply:
     status: int
     url: str
     headers: Message
-    body: IO[bytes]
+    body: HTTPResponse
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body; raises `Busy` where the connection breaks, fails or falls silent."""
+        """Yield the body as it arrives; raises `Busy` where the connection breaks, fails or falls silent."""
         while True:
             try:
-                piece = self.body.read(PIECE)
+                piece = self.body.read1(PIECE)
             except (OSError, http.client.HTTPException) as error:
                 raise Busy(f"{shown(self.url)}: the connection broke ({_cause(error)})") from error
             if not piece:
