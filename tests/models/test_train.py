@@ -15,7 +15,7 @@ from models.sphinx_x import checkpoint
 from models.sphinx_x.corpus.mini import LATE
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.tiling import views_of, views_of_prompt
-from models.sphinx_x.tokenizer import Tokenizer
+from models.sphinx_x.tokenizer import Tokenizer, train_tokenizer
 from models.sphinx_x.train import upcycle
 from models.sphinx_x.train.batch import Picture, collate, draw_pictures
 from models.sphinx_x.train.config import PretrainConfig, TrainConfig
@@ -164,6 +164,17 @@ def test_narrower_experts_keep_the_strongest_neurons(whole: Path) -> None:
     strength = block.gate_proj.weight.norm(dim=1) * block.up_proj.weight.norm(dim=1) * block.down_proj.weight.norm(dim=0)
     kept = block.down_proj.weight[:, strength.topk(40).indices.sort().values]
     assert torch.allclose(sparse.language_model.model.layers[0].mlp.experts.down_proj[0], kept, atol=0.3 * float(kept.std()))
+
+
+def test_words_that_a_model_knows_are_translated_into_another_vocabulary(whole: Path, words: Tokenizer) -> None:
+    old = checkpoint.load(whole / "model")[0].embed(torch.arange(words.size))
+    same, other = SphinxX(MICRO), SphinxX(MICRO)
+    upcycle.initialise(same, whole / "model", seed=0, tokenizer=words)
+    assert torch.equal(same.embed(torch.arange(words.size)), old)
+    wanted = train_tokenizer(["zebras are striped " * 9], MICRO.backbone.vocab)
+    upcycle.initialise(other, whole / "model", seed=0, tokenizer=wanted)
+    (zebra,), pieces = wanted.encode(" are"), words.encode(" are")
+    assert torch.allclose(other.embed(torch.tensor([zebra]))[0], old[pieces].mean(0), atol=1e-6)
 
 
 def test_a_sparse_model_trains_with_a_balanced_router(whole: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def _tokenizer(config: TrainConfig, folder: Path) -> Tokenizer:
     path = folder / checkpoint.TOKENIZER
     if path.is_file():
         return Tokenizer.load(path)
-    if config.init:
+    if config.init and not config.new_words:
         tokenizer = Tokenizer.load(Path(config.init) / checkpoint.TOKENIZER)
     else:
         tokenizer = learn_vocabulary(find_variant(config.variant).backbone.vocab, config.seed)
@@ -84,7 +84,7 @@ class _Run:
         self.training = TrainingModel(SphinxX(variant))
         self.variant = variant
         if config.init:
-            initialise(self.training.model, Path(config.init), config.seed)
+            initialise(self.training.model, Path(config.init), config.seed, self.tokenizer)
         self.optimizers = self._optimizers()
         self.coordinates = Coordinates.of(self.tokenizer, config.loss_blur)
         self.bf16 = config.precision == "bf16"

@@ -15,19 +15,38 @@ from torch import Tensor
 
 from models.sphinx_x import checkpoint
 from models.sphinx_x.model import SphinxX
+from models.sphinx_x.tokenizer import Tokenizer
 
+_TABLES = ("language_model.model.embed_tokens.weight", "language_model.lm_head.weight")
 _LAYERS = "language_model.model.layers."
 _NOISE = 0.05
 """Standard deviation of the disturbance, as a share of the weights' own."""
 
 
-def initialise(model: SphinxX, folder: Path, seed: int) -> None:
-    """Load the weights of ``folder`` into the model, turning a dense backbone into experts where the model is sparse."""
+def initialise(model: SphinxX, folder: Path, seed: int, tokenizer: Tokenizer | None = None) -> None:
+    """Load the weights of ``folder`` into the model, turning a dense backbone into experts where the model is sparse.
+
+    Where ``tokenizer`` is another than the folder's, a word starts as the mean of the pieces that it was written with.
+    """
     weights = {name: value.float() for name, value in load_file(folder / checkpoint.WEIGHTS).items()}
+    if tokenizer is not None:
+        known = Tokenizer.load(folder / checkpoint.TOKENIZER)
+        weights |= {name: _translated(weights[name], known, tokenizer) for name in _TABLES}
     dense = checkpoint.load_variant(folder).backbone.experts == 0
     if dense and model.variant.backbone.experts:
         weights = _upcycle(model, weights, torch.Generator().manual_seed(seed))
     checkpoint.assign(model, weights, source=str(folder))
+
+
+def _translated(table: Tensor, known: Tokenizer, wanted: Tokenizer) -> Tensor:
+    """Rows of a table [vocabulary, width] for another vocabulary of at most that size."""
+    rows = torch.zeros_like(table)
+    for index in range(wanted.size):
+        token = wanted.backend.id_to_token(index)
+        same = known.backend.token_to_id(token)
+        pieces = [same] if same is not None else known.encode(wanted.backend.decode([index], skip_special_tokens=False))
+        rows[index] = table[pieces].mean(0)
+    return rows
 
 
 def _upcycle(model: SphinxX, weights: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
