@@ -136,7 +136,7 @@ class EvalConfig(CommonConfig):
         limit: ask only the first N samples
         dry: show prompts, media and the cost of the run without asking
         control: blind (no pictures), swapped (another sample's pictures) or none
-        convention: how replies are scored, a name from the benchmark's card
+        convention: how replies are scored, a name from the benchmark's card; all shows the spread over them
         prompt: which wording, a name from the benchmark's card
         seed: decides every random draw
         max_failures: share of samples that may fail before the run stops
@@ -211,7 +211,7 @@ class ScoreConfig(CommonConfig):
         mini: seed and number of questions of the drawn data, for data=mini
         name: how the replies' model appears in tables; the file's name unless given
         runs: folder that the scored run is kept in
-        convention: how replies are scored, a name from the benchmark's card
+        convention: how replies are scored, a name from the benchmark's card; all shows the spread over them
         confidence: of the intervals
     """
 

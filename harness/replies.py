@@ -45,13 +45,39 @@ def score_replies(
     confidence: float = 0.95,
     config: Mapping[str, Any] | None = None,
 ) -> Result:
-    """Score a file of replies and write it as a run.
+    """Score a file of replies and write it as a run: `score_conventions` for one of them."""
+    return score_conventions(
+        task,
+        data,
+        predictions,
+        conventions=(convention,),
+        model_name=model_name,
+        runs=runs,
+        data_name=data_name,
+        confidence=confidence,
+        config=config,
+    )[0]
+
+
+def score_conventions(
+    task: Task,
+    data: Path | Sequence[Path],
+    predictions: Path | Sequence[Path],
+    *,
+    conventions: Sequence[str],
+    model_name: str | None = None,
+    runs: Path = RUNS,
+    data_name: str = "",
+    confidence: float = 0.95,
+    config: Mapping[str, Any] | None = None,
+) -> list[Result]:
+    """Score a file of replies, read once, under several conventions; each has a result of its own in the run's folder.
 
     Args:
         task: the benchmark.
         data: the folder or files with its annotations.
         predictions: file, files or folder of replies, in any layout of `harness.data.reply_files.LAYOUTS`.
-        convention: how replies become numbers.
+        conventions: how replies become numbers; new replies take the first for their run's own.
         model_name: how the model appears in tables; the name of the first file or folder unless given.
         runs: the root of all run folders.
         data_name: distinguishes runs on other data than the official ones (``mini``).
@@ -62,7 +88,7 @@ def score_replies(
         ReplyError: the replies cannot be read or do not fit the benchmark.
         DatasetError, ConfigError: the annotations are not there, or there is no such convention.
     """
-    chosen = convention_of(task, convention)
+    judged = any(convention_of(task, name).extracted for name in conventions)
     where, paths = _listed(data), _listed(predictions)
     source = Source.find(task, where)
     samples = list(source.samples())
@@ -85,14 +111,15 @@ def score_replies(
                 "n": len(samples),
                 "paths": [str(path.absolute()) for path in where],
             },
-            "judge": EXTRACTED if chosen.extracted and any(reply.extraction is not None for reply in file.replies) else None,
+            "judge": EXTRACTED if judged and any(reply.extraction is not None for reply in file.replies) else None,
             "replies": _account(file, joined, paths),
             "confidence": confidence,
             "config": provenance.plain(config or {}),
         }
         _record_questions(folder, task, samples, joined.replies)
-        run = _record_run(folder, task, name, convention, about)
-        return _record_scores(folder, run, task, convention, samples, joined.replies)
+        run = _record_run(folder, task, name, conventions[0], about)
+        found = _record_scores(folder, run, task, conventions, samples, joined.replies)
+        return [found[one] for one in conventions]
 
 
 def _listed(paths: Path | Sequence[Path]) -> list[Path]:
@@ -185,10 +212,16 @@ def _record_run(folder: Path, task: Task, name: str, convention: str, about: Map
 
 
 def _record_scores(
-    folder: Path, run: Mapping[str, Any], task: Task, name: str, samples: Sequence[Sample], replies: Sequence[Reply | None]
-) -> Result:
-    """Score by the run's own convention and by the one asked for, if that is another."""
-    for one in dict.fromkeys((str(run["convention"]), name)):
+    folder: Path,
+    run: Mapping[str, Any],
+    task: Task,
+    names: Sequence[str],
+    samples: Sequence[Sample],
+    replies: Sequence[Reply | None],
+) -> dict[str, Result]:
+    """Score by the run's own convention and by those asked for, and return all results by convention."""
+    found: dict[str, Result] = {}
+    for one in dict.fromkeys((str(run["convention"]), *names)):
         convention = convention_of(task, one)
         suffix = None if one == run["convention"] else one
 
@@ -198,9 +231,9 @@ def _record_scores(
 
         (folder / results.result_name(suffix)).unlink(missing_ok=True)
         results.write_scores(folder / results.scores_name(suffix), rows)
-        result = aggregated(folder, run, task, one)
-        result.write()
-    return result
+        found[one] = aggregated(folder, run, task, one)
+        found[one].write()
+    return found
 
 
 def score_foreign(convention: Convention, sample: Sample, reply: Reply | None) -> Scored:

@@ -21,6 +21,7 @@ from harness.commands import eval as asking
 from harness.commands.outcome import STOPPED, Outcome, Problem
 from harness.commands.places import place_of
 from harness.commands.rooms import CHANCE, CONSTANT, CONTROLS, function
+from harness.commands.spread import ALL
 from harness.commands.tables import table
 from harness.config import ControlsConfig
 from harness.controls import Control
@@ -41,10 +42,12 @@ def run(config: ControlsConfig) -> Outcome:
     """Measure all levels of each benchmark and keep those of the benchmarks that are complete.
 
     Raises:
-        ConfigError: other data than the mini ones, or settings that the levels themselves decide.
+        ConfigError: other data than the mini ones, several conventions, or settings that the levels themselves decide.
     """
     if tuple(config.data) != ("mini",) or config.dry or config.control != "none":
         raise ConfigError("riddle controls asks the mini benchmarks, with and without pictures: leave out data, dry and control")
+    if config.convention == ALL:
+        raise ConfigError("convention=all: a card shows the levels of one convention; name it")
     tasks = Catalog(task_dirs=config.task_dirs, plugins=config.plugins).find_tasks(config.benchmarks)
     levels: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     problems: list[Problem] = []

@@ -13,6 +13,7 @@ from harness.build import build, target_problems
 from harness.catalog import Catalog
 from harness.commands.outcome import Outcome, Problem
 from harness.commands.places import Place, place_of
+from harness.commands.spread import ALL, noted, spreads
 from harness.commands.tables import table
 from harness.config import EvalConfig
 from harness.errors import CapabilityError, ConfigError, HarnessError, Interrupted
@@ -41,10 +42,11 @@ def run(config: EvalConfig) -> Outcome:
         from harness.commands.dry import preview
 
         return Outcome(tuple(preview(task, model, place, settings) for task, place in zip(tasks, places, strict=True)))
-    results, problems = [], []
+    results: list[dict[str, Any]] = []
+    problems = []
     for task, place in zip(tasks, places, strict=True):
         try:
-            results.append(run_row(_evaluate(task, model, place, settings, config)))
+            results += _rows(task, model, place, settings, config)
         except Interrupted as error:
             problems.append(Problem.of(error, task.name))
             break
@@ -62,7 +64,7 @@ def settings_of(config: EvalConfig) -> Settings:
         limit=config.limit,
         seed=config.seed,
         prompt=config.prompt,
-        convention=config.convention,
+        convention="official" if config.convention == ALL else config.convention,
         generation=decoding,
         control=config.control,
         kind=config.kind,
@@ -102,12 +104,14 @@ def run_row(result: Result) -> dict[str, Any]:
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table of the primary metrics, or the previews of a dry run."""
+    """Return a table of the primary metrics, their spread over all conventions, or the previews of a dry run."""
     previews = [result for result in results if result["kind"] == "preview"]
     if previews:
         from harness.commands.dry import shown
 
         return "\n\n".join(shown(preview) for preview in previews)
+    if results[0].get("of_all"):
+        return spreads(results)
     return result_table(results)
 
 
@@ -126,12 +130,17 @@ def _cells(row: Mapping[str, Any]) -> Iterator[str]:
     yield f"{row['task']}{data}"
     yield f"{row['primary']}{convention}"
     yield number(row["value"], row["unit"])
-    low, high = (number(row[end], row["unit"]) for end in ("low", "high"))
-    yield low if low == high == NONE else f"{low} – {high}"
+    yield interval(row)
     yield str(row["n"])
     yield str(row["failed"])
     yield str(row["unparsed"])
     yield row["folder"]
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """Write the interval of a run's primary metric; a missing one as a dash."""
+    low, high = (number(row[end], row["unit"]) for end in ("low", "high"))
+    return low if low == high == NONE else f"{low} – {high}"
 
 
 NONE = "–"
@@ -174,6 +183,18 @@ def _check_all(tasks: Sequence[Task], settings: Settings, model: Model) -> None:
     if found:
         kind = ConfigError if any(isinstance(error, ConfigError) for error in found) else CapabilityError
         raise kind("\n".join(map(str, found)))
+
+
+def _rows(task: Task, model: Model, place: Place, settings: Settings, config: EvalConfig) -> Sequence[dict[str, Any]]:
+    """Evaluate one benchmark; with ``convention=all``, score what is stored by its other conventions too."""
+    result = _evaluate(task, model, place, settings, config)
+    if config.convention != ALL:
+        return [run_row(result)]
+    from harness.run import score_run
+
+    others = [name for name in task.conventions if name != result.convention]
+    scored = [result, *(score_run(result.folder, name, task=task, data=place.where) for name in others)]
+    return noted(task, [run_row(one) for one in scored])
 
 
 def _evaluate(task: Task, model: Model, place: Place, settings: Settings, config: EvalConfig) -> Result:

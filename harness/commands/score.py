@@ -10,6 +10,7 @@ from harness.catalog import Catalog
 from harness.commands.eval import result_table, run_row
 from harness.commands.outcome import Outcome
 from harness.commands.places import place_of
+from harness.commands.spread import ALL, noted, spreads
 from harness.config import ScoreConfig
 
 CONFIG = ScoreConfig
@@ -17,26 +18,30 @@ CONFIG = ScoreConfig
 
 def run(config: ScoreConfig) -> Outcome:
     """Score a file of replies; the result says how it was read and joined."""
-    from harness.replies import score_replies
+    from harness.replies import score_conventions
 
     task = Catalog(task_dirs=config.task_dirs, plugins=config.plugins).find_task(config.task)
     place = place_of(task, config.data, config.paths, config.mini)
-    result = score_replies(
+    names = tuple(task.conventions) if config.convention == ALL else (config.convention,)
+    results = score_conventions(
         task,
         place.where,
         config.predictions,
-        convention=config.convention,
+        conventions=names,
         model_name=config.name,
         runs=config.runs,
         data_name=place.name,
         confidence=config.confidence,
         config=dataclasses.asdict(config),
     )
-    return Outcome(({**run_row(result), "replies": dict(result.run["replies"])},))
+    rows = [{**run_row(result), "replies": dict(result.run["replies"])} for result in results]
+    return Outcome(noted(task, rows) if config.convention == ALL else tuple(rows))
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return all metrics of each run, and what became of the replies."""
+    """Return all metrics of each run, or the spread over its conventions, and what became of the replies."""
+    if results[0].get("of_all"):
+        return f"{spreads(results)}\n\n{_account(results[0])}"
     return "\n\n".join(f"{result_table([result])}\n\n{_metrics(result)}\n\n{_account(result)}" for result in results)
 
 
