@@ -91,7 +91,7 @@ TASKS = (
         card=Card.of(__doc__, split="test", n=3088),
         layouts=LAYOUTS,
         sources=(
-            on_hub("lmms-lab/ai2d", "data/test-*.parquet", note="with letters over the texts that options name"),
+            on_hub("lmms-lab/ai2d", "**/test-*.parquet", note="with letters over the texts that options name"),
             vlmevalkit("AI2D_TEST", "0f593e0d1c7df9a3d69bf1f947e71975", note="with letters over the texts that options name"),
         ),
         to_sample=to_sample,

@@ -22,6 +22,7 @@ from harness.conventions import relaxed
 from harness.data.options import content_key
 from harness.data.sources import Row, images, layout
 from harness.data.steps import columns, from_file_name, media, picture_facts
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, mean, mean_over
 from harness.prompts import SHORT_ANSWER, fill
 from harness.task import Card, Task
@@ -91,6 +92,10 @@ TASKS = (
         name="chartqa",
         card=Card.of(__doc__, split="test (human and augmented)", n=2500),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("lmms-lab/ChartQA", "**/test-*.parquet"),
+            vlmevalkit("ChartQA_TEST", "c902e0aa9be5582a7aad6dcf52734b42"),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

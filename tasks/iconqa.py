@@ -124,7 +124,7 @@ TASKS = tuple(
         name=name,
         card=Card.of(__doc__, split=split, n=n),
         layouts=layouts(kind),
-        sources=(on_hub("lmms-lab/ICON-QA", "data/test-*.parquet", note="two pictures to choose from at most"),),
+        sources=(on_hub("lmms-lab/ICON-QA", "**/test-*.parquet", note="two pictures to choose from at most"),),
         to_sample=to_sample,
         prompt=by_place,
         prompts={"letters": by_letter},

@@ -21,11 +21,13 @@ from harness.conventions import anls
 from harness.data.due import answers, per_key
 from harness.data.sources import images, layout
 from harness.data.steps import columns, media, picture_facts, text_lists
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.parsers.text import without_line_breaks
 from harness.prompts import SHORT_ANSWER, fill
 from harness.task import Card, Task
 from harness.types import Generation, Record, Sample
 
+TERMS = "register at rrc.cvc.uab.es for Document Visual Question Answering, and accept its terms of use"
 FILE = "infographicsVQA_val_v1.0_withQT.json"
 TABLE = columns(image_local_name="image_key|", questionId="questionId|index", answers="answers|answer")
 LAYOUTS = (
@@ -83,6 +85,10 @@ TASKS = (
         name="infovqa",
         card=Card.of(__doc__, split="validation", n=2801),
         layouts=LAYOUTS,
+        sources=(
+            on_hub("lmms-lab/DocVQA", "InfographicVQA/validation-*.parquet", terms=TERMS),
+            vlmevalkit("InfoVQA_VAL", "2342e9c225222f0ef4dec545ebb126fe", terms=TERMS),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

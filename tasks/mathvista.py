@@ -83,7 +83,7 @@ TASKS = (
         card=Card.of(__doc__, split="testmini", n=1000),
         layouts=LAYOUTS,
         sources=(
-            on_hub("AI4Math/MathVista", "data/testmini-*.parquet"),
+            on_hub("AI4Math/MathVista", "**/testmini-*.parquet"),
             Offer(
                 layout="official",
                 parts=on_github("lupantech/MathVista", "53d525874bdde205128e6b160b7357a88277d479", "data/testmini.json"),

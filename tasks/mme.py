@@ -77,7 +77,7 @@ TASKS = (
         card=Card.of(__doc__, split="release version: perception and cognition", n=2374),
         layouts=tuple(in_order(one, SUBTASKS) for one in LAYOUTS),
         sources=(
-            on_hub("lmms-lab/MME", "data/test-*.parquet", terms=TERMS),
+            on_hub("lmms-lab/MME", "**/test-*.parquet", terms=TERMS),
             vlmevalkit("MME", "b36b43c3f09801f5d368627fb92187c3", terms=TERMS),
         ),
         to_sample=to_sample,

@@ -68,7 +68,7 @@ TASKS = (
         card=Card.of(__doc__, split="test (the number depends on the copy)", n=100000),
         layouts=LAYOUTS,
         sources=(
-            on_hub("howard-hou/OCR-VQA", "data/test-*.parquet"),
+            on_hub("howard-hou/OCR-VQA", "**/test-*.parquet"),
             vlmevalkit("OCRVQA_TESTCORE", "c5239fe77db8bdc1f2ad8e55e0d1fe97", note="3,072 of the test questions"),
         ),
         to_sample=to_sample,

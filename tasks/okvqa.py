@@ -37,7 +37,7 @@ TASKS = (
         name="okvqa",
         card=Card.of(__doc__, split="val2014 (v1.1)", n=5046),
         layouts=LAYOUTS,
-        sources=(on_hub("lmms-lab/OK-VQA", "data/val2014-*.parquet"),),
+        sources=(on_hub("lmms-lab/OK-VQA", "**/val2014-*.parquet"),),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}"), "lmms_eval": fill("{question}\n" + UNANSWERABLE + "\n" + SHORT_ANSWER)},

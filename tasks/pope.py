@@ -77,7 +77,7 @@ TASKS = (
         card=Card.of(__doc__, split="COCO val2014: random, popular, adversarial", n=9000),
         layouts=LAYOUTS,
         sources=(
-            on_hub("lmms-lab/POPE", "data/test-*.parquet"),
+            on_hub("lmms-lab/POPE", "**/test-*.parquet"),
             vlmevalkit("POPE", "c12f5acb142f2ef1f85a26ba2fbe41d5"),
             Offer(
                 layout="official",

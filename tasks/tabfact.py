@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from harness.conventions import verification
 from harness.data.due import labelled_statements, statement_files, statement_sample
+from harness.fetch.sources import Offer, on_github
 from harness.prompts import fill
 from harness.task import Card, Task
 from harness.types import Generation
@@ -26,6 +27,13 @@ TASKS = (
         name="tabfact",
         card=Card.of(__doc__, split="test", n=12779),
         layouts=(statement_files(), labelled_statements("test_examples.json|tokenized_data/test_examples.json")),
+        sources=(
+            Offer(
+                layout="table_fact_checking",
+                parts=on_github("wenhuchen/Table-Fact-Checking", "master", "tokenized_data/test_examples.json"),
+                note="without pictures: for replies made elsewhere; the branch as it is now",
+            ),
+        ),
         to_sample=statement_sample,
         prompt=fill(ASKS + "1 for yes or 0 for no."),
         prompts={"plain": fill("{question}"), "words": fill(ASKS + "true or false.")},

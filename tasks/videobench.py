@@ -45,7 +45,8 @@ SOURCE = Offer(
         ),
         HubFiles(repo="LanguageBind/Video-Bench", files=("*.zip",), unpack="Eval_video"),
     ),
-    note="without ANSWER.json, which is not public: scoring needs it (ask the authors); the clips are 56 GB",
+    note="without ANSWER.json, which is not public: scoring needs it (ask the authors); the clips are 56 GB, in archives "
+    "whose layout was not seen",
 )
 FRAMES = FramePlan(count=8)
 WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}

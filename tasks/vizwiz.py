@@ -73,7 +73,7 @@ TASKS = (
         name="vizwiz",
         card=Card.of(__doc__, split="val", n=4319),
         layouts=LAYOUTS,
-        sources=(on_hub("lmms-lab/VizWiz-VQA", "data/val-*.parquet"),),
+        sources=(on_hub("lmms-lab/VizWiz-VQA", "**/val-*.parquet"),),
         to_sample=to_sample,
         prompt=fill("{question}\n" + UNANSWERABLE + "\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

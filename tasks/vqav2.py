@@ -32,7 +32,7 @@ TASKS = (
         name="vqav2",
         card=Card.of(__doc__, split="val2014", n=214354),
         layouts=LAYOUTS,
-        sources=(on_hub("lmms-lab/VQAv2", "data/validation-*.parquet"),),
+        sources=(on_hub("lmms-lab/VQAv2", "**/validation-*.parquet"),),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

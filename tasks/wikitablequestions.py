@@ -21,6 +21,7 @@ from harness.data.due import accepted, per_key
 from harness.data.sources import images, layout
 from harness.data.steps import columns, media, substitute
 from harness.data.tabbed import barred, read_tabbed
+from harness.fetch.sources import Offer, on_github
 from harness.metrics.aggregate import Metric, mean, submitted
 from harness.metrics.denotation import denotation_score
 from harness.parsers.text import as_given
@@ -90,6 +91,13 @@ TASKS = (
         name="wikitablequestions",
         card=Card.of(__doc__, split="pristine-unseen-tables (test)", n=4344),
         layouts=LAYOUTS,
+        sources=(
+            Offer(
+                layout="official",
+                parts=on_github("ppasupat/WikiTableQuestions", "master", f"tagged/data/{FILE}.tagged"),
+                note="without pictures: for replies made elsewhere; the branch as it is now",
+            ),
+        ),
         to_sample=to_sample,
         prompt=fill("{question}\n" + SHORT_ANSWER),
         prompts={"plain": fill("{question}")},

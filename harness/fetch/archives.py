@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from harness.errors import DatasetError
 from harness.fetch.paths import safe_path
@@ -25,6 +25,11 @@ from harness.fetch.progress import in_bytes
 JUNK = ("__MACOSX", ".DS_Store")
 PIECE = 1 << 20
 
+LONGEST_HEADER = 1 << 20
+_FURTHER = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, NotImplementedError, ValueError, RuntimeError)
 """What the readers raise on damaged or hostile bytes, besides `OSError`."""
 
@@ -128,6 +133,15 @@ def unpack(archive: Path, target: Path, staging: Path, limits: Limits = Limits()
         shutil.rmtree(staging, ignore_errors=True)
 
 
+class _Header(tarfile.TarInfo):
+    """A member whose further headers (long names, attributes), which are read into memory whole, are bounded."""
+
+    def _proc_member(self, packed: tarfile.TarFile) -> Any:
+        if self.type in _FURTHER and self.size > LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(packed)  # type: ignore[misc]
+
+
 def _unzip(work: _Unpacking) -> None:
     with zipfile.ZipFile(work.archive) as packed:
         members = packed.infolist()
@@ -146,7 +160,7 @@ def _unzip(work: _Unpacking) -> None:
 
 
 def _untar(work: _Unpacking) -> None:
-    with tarfile.open(work.archive, "r:*") as packed:
+    with tarfile.open(work.archive, "r:*", tarinfo=_Header) as packed:
         for member in packed:
             if not (member.isreg() or member.isdir()) or member.issparse():
                 raise work.refusal(f"{member.name!r:.120} is a link, a device or sparse")

@@ -48,6 +48,15 @@ def special(kind: bytes, **about: object) -> Callable[[Path], Path]:
     return make
 
 
+def long_headed(path: Path) -> Path:
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as packed:
+        packed.addfile(tarfile.TarInfo("good"))
+        info = tarfile.TarInfo("a")
+        info.pax_headers = {"comment": "c" * (2 << 20)}
+        packed.addfile(info)
+    return path
+
+
 def linked_zip(path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as packed:
         info = zipfile.ZipInfo("link")
@@ -137,6 +146,7 @@ def test_names_that_lead_elsewhere_are_refused(
         (linked_zip, "is a link or device"),
         (repeated_zip, "stands twice"),
         (encrypted_zip, "is encrypted"),
+        (long_headed, r"damaged \(a header of \d+ bytes"),
         (lambda path: tarred(path, {"a": b"1", "a/b": b"2"}), "stands twice"),
         (lambda path: tarred(path, {"./a": b"1", "a": b"2"}), "stands twice"),
         (lambda path: zipped(path, {"a/b": b"1", "a": b"2"}), "stands twice"),

@@ -19,6 +19,7 @@ import pytest
 from harness.catalog import Catalog
 from harness.cli import main
 from harness.fetch.sources import HubFiles
+from harness.store import RunLock
 from tests.harness.fetch.server import Server, serving
 
 ROOT = Path(__file__).parents[3]
@@ -136,6 +137,20 @@ def test_missing_data_say_how_to_fetch_them(riddle: Riddle, place: Path) -> None
     for data in ("official", "tasks"):
         code, _, err = riddle("score", "task=toybench", "predictions=r.jsonl", f"data={data}")
         assert code == 1 and "riddle data fetch task=toybench fetches them" in err
+
+
+def test_two_do_not_fetch_into_one_folder(riddle: Riddle, server: Server, place: Path) -> None:
+    server.put("/large.bin", DATA)
+    folder = place / "data/toybench/.fetched"
+    folder.mkdir(parents=True)
+    with RunLock(folder):
+        code, _, err = riddle("data", "fetch", "task=toybench", "layout=large")
+    assert code == 1 and "is working on this" in err and not server.asked
+
+
+def test_a_card_says_what_can_be_fetched(riddle: Riddle) -> None:
+    out = riddle("ls", "task", "toybench")[1]
+    assert "can be fetched  hf_parquet: pictures included" in out and "large: complete" in out
 
 
 def test_a_fetch_that_was_killed_goes_on_where_it_was(riddle: Riddle, server: Server, place: Path) -> None:
