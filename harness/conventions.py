@@ -15,7 +15,7 @@ from harness.metrics.aggregate import Metric, mean
 from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
 from harness.parsers.box import all_boxes, answer_box, bracketed_decimals, first_brackets, lenient_numbers
 from harness.parsers.choice import letter_forms_then_text, letter_then_text
-from harness.parsers.letter import letter_up_to_period
+from harness.parsers.letter import letter_up_to_period, one_option
 from harness.parsers.text import as_given, stripped
 from harness.parsers.typed import as_written, by_rule, option_or_bare_number, without_decimals
 from harness.parsers.values import true_or_false, value_as_given, value_or_none, value_without_line_breaks, verdict
@@ -219,20 +219,28 @@ def multiple_choice(metrics: tuple[Metric, ...], primary: str) -> dict[str, Conv
             parse=letter_forms_then_text,
             note="Letters in fixed forms, then the likeliest letter anywhere (counted as unparsed). Never a judge.",
         ),
+        "strict": scored(parse=one_option, note=STRICT),
     }
 
 
-def option_letters(metrics: tuple[Metric, ...], primary: str, *, official: Parse, lmms_eval: Parse) -> dict[str, Convention]:
-    """Multiple choice on diagrams and school science, read by the benchmark's own rule, by the authors' and by two toolkits'."""
+STRICT = "One option, named by its letter or else by its text; no article is a letter, and nothing is guessed."
+ONE_LETTER = "A letter in either case, or a capital with a period before anything."
+
+
+def option_letters(
+    metrics: tuple[Metric, ...], primary: str, *, official: Parse, lmms_eval: Parse, lmms_note: str = ONE_LETTER
+) -> dict[str, Convention]:
+    """Multiple choice asked once, read by the benchmark's own rule, by the SPHINX authors', by two toolkits' and strictly."""
     scored = partial(Convention, score=correct, metrics=metrics, primary=primary)
     return {
         "official": scored(parse=official),
+        "strict": scored(parse=one_option, note=STRICT),
         "paper": scored(
             parse=letter_up_to_period,
             note="The SPHINX authors': a letter before the first period; where they draw one at random the reply is wrong.",
         ),
         "vlmevalkit": scored(parse=letter_then_text, note="Its matching by letter or text; what it would ask a judge is wrong."),
-        "lmms_eval": scored(parse=lmms_eval, note="A letter in either case, or a capital with a period before anything."),
+        "lmms_eval": scored(parse=lmms_eval, note=lmms_note),
     }
 
 

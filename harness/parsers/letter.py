@@ -1,12 +1,14 @@
 """A letter in the fixed forms that ScienceQA's and AI2D's scorers accept; everything else is unread.
 
-Not here: letters anywhere in a reply and options by their text (`harness.parsers.choice`). Four rules, since "B. gold" is a
-letter for all of them, but "B." only for three and "b" only for two.
+Not here: letters anywhere in a reply and options by their text (`harness.parsers.choice`), but for `one_option`, which reads a
+text where no letter is named. Several rules, since "B. gold" is a letter for most of them, "b" for few.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 
 from harness.prompts import letters
 from harness.types import Parsed, Sample
@@ -14,6 +16,12 @@ from harness.types import Parsed, Sample
 _FIVE = "ABCDE"
 _SENTENCE = re.compile(r"The answer is ([A-Z]).")
 _BEFORE_PERIOD = re.compile(r"\s*([A-Z])\.")
+_BRACKETED = re.compile(r"[(（]([A-Za-z])[)）]")
+_LEADING = re.compile(r"\W*([A-Za-z])(?:\s*[.,:;)，。：、]|\W*$)")
+_SAID = re.compile(
+    r"(?:(?i:answer|option|choice)(?:\s+(?i:is))?|选项?|答案)[是为]?[\s:：*\"'“]*"
+    r"([A-Z](?=[^\w\s]|\s*$|[\u4e00-\u9fff])|[B-Z](?=\W)|[a-z](?=[^\w\s]|\s*$))"
+)
 
 
 def letter_or_sentence(reply: str, sample: Sample) -> Parsed:
@@ -64,6 +72,70 @@ def letter_up_to_period(reply: str, sample: Sample) -> Parsed:
     """
     text = reply.partition(".")[0]
     return Parsed(text) if len(text) == 1 and text in _FIVE else Parsed(None, "no letter A to E before the first period")
+
+
+def only_letter(reply: str, sample: Sample) -> Parsed:
+    """LLaVA's rule for SEED-Bench: the reply is an option's letter and nothing else, not even a period.
+
+    Source: haotian-liu/LLaVA scripts/convert_seed_for_submission.py at c121f04.
+    """
+    return _of_an_option(reply, sample)
+
+
+def first_character(reply: str, sample: Sample) -> Parsed:
+    """lmms-eval's rule for SEED-Bench: the first character, in either case; "Because" is B and "The answer is A" none.
+
+    Source: EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/seedbench/utils.py at 75571cf.
+    """
+    return _in_either_case(reply.strip()[:1], sample)
+
+
+def lowest_loss(reply: str, sample: Sample) -> Parsed:
+    """The option that the model finds likeliest: the reply is a JSON list of one loss an option, and the first least one counts.
+
+    Source: AILab-CVC/SEED-Bench eval.py, which ranks the options by their losses and reads no text.
+    """
+    try:
+        losses = json.loads(reply)
+    except (ValueError, RecursionError):
+        losses = None
+    fits = isinstance(losses, list) and len(losses) == len(sample.options) > 0 and all(type(x) in (int, float) for x in losses)
+    if not fits or any(x != x for x in losses):
+        return Parsed(None, f"not a JSON list of {len(sample.options)} losses")
+    return Parsed(letters(sample.options)[losses.index(min(losses))])
+
+
+def one_option(reply: str, sample: Sample) -> Parsed:
+    """A strict reading without a judge or a guess: the reply names one option, by letter, else by text.
+
+    In this order: a bracketed letter ``(b)``; a letter that is the reply or begins it before a mark (``B.``, ``b:``), or stands
+    behind "answer", "answer is", "option", "choice" or their Chinese words; an option's text as whole words. Where a step finds
+    several options the reply is undecided; a longer option wins over one within it. An article is no letter.
+    """
+    offered = letters(sample.options)
+    leading = _LEADING.match(reply)
+    named = (_BRACKETED.findall(reply), [*([leading[1]] if leading else []), *_SAID.findall(reply)])
+    for found in named:
+        if own := _known(found, offered):
+            return Parsed(own[0]) if len(own) == 1 else Parsed(None, f"several options named: {', '.join(own)}")
+    own = _texts_in(reply, sample)
+    return Parsed(own[0]) if len(own) == 1 else Parsed(None, "several options named" if own else "no option named")
+
+
+def _known(found: Iterable[str], offered: tuple[str, ...]) -> list[str]:
+    return [letter for letter in offered if letter in {one.upper() for one in found}]
+
+
+def _texts_in(reply: str, sample: Sample) -> list[str]:
+    """The letters of the options whose text the reply holds as whole words, without those that stand within another's."""
+    text = f" {' '.join(reply.lower().split())} "
+    held = []
+    for letter, option in zip(letters(sample.options), sample.options, strict=True):
+        said = " ".join(option.lower().split())
+        inside = re.search(rf"(?<![a-z0-9]){re.escape(said)}(?![a-z0-9])", text) if said else None
+        if inside:
+            held.append((letter, said))
+    return [letter for letter, said in held if not any(said != other and said in other for _, other in held)]
 
 
 def _of_an_option(letter: str, sample: Sample) -> Parsed:

@@ -20,7 +20,7 @@ from harness.metrics.aggregate import Estimate, Rows, aggregate
 from harness.parsers.choice import NEEDS_JUDGE
 from harness.parsers.number import without_judge
 from harness.scoring import score_reply
-from harness.task import Convention, Layout
+from harness.task import Convention, Layout, Task
 from harness.types import Sample, Scored
 
 Golden = Mapping[str, Any]
@@ -201,8 +201,13 @@ MMBENCH_L2 = {
 }
 
 
-def mmbench_en(golden: Golden) -> Iterator[Check]:
-    task, expected = find_task("mmbench_en"), golden["expected"]
+def mmbench(name: str) -> Feeder:
+    """The benchmarks with rotations, which share a form."""
+    return lambda golden: _mmbench(find_task(name), golden)
+
+
+def _mmbench(task: Task, golden: Golden) -> Iterator[Check]:
+    expected = golden["expected"]
     official = task.conventions["official"]
     answered = {int(index): reply for index, reply in golden["predictions"].items()}
     # The official scorer joins on the replies: a row without one is not there for it.
@@ -227,7 +232,7 @@ def mmbench_en(golden: Golden) -> Iterator[Check]:
             if theirs != "split":
                 yield Check(f"{numbers['split']} {theirs}", own.get(mmbench_name(theirs)), number)
     yield from mmbench_missing(official, fed, expected.get("missing_prediction_behaviour", {}))
-    yield from mmbench_peers(golden, fed)
+    yield from mmbench_peers(task, golden, fed)
 
 
 def mmbench_name(theirs: str) -> str:
@@ -267,8 +272,8 @@ def circular(rows: Sequence[Scored], question: int) -> float:
     return min(row.scores["correct"] for row in rows if row.groups["question"] == str(question))
 
 
-def mmbench_peers(golden: Golden, fed: Sequence[tuple[Sample, str]]) -> Iterator[Check]:
-    convention = find_task("mmbench_en").conventions["lmms_eval"]
+def mmbench_peers(task: Task, golden: Golden, fed: Sequence[tuple[Sample, str]]) -> Iterator[Check]:
+    convention = task.conventions["lmms_eval"]
     numbers = peer(golden, "lmms-eval lmms_eval")
     if numbers is None:
         return
@@ -341,6 +346,6 @@ def reading_extractions(convention: Convention) -> Convention:
 FEEDERS: dict[str, Feeder] = {
     "pope": pope,
     "mme": mme,
-    "mmbench_en": mmbench_en,
+    "mmbench_en": mmbench("mmbench_en"),
     "mathvista": mathvista,
 }

@@ -55,7 +55,7 @@ def test_all_unknown_names_are_reported_with_their_nearest():
     with pytest.raises(ConfigError) as caught:
         Catalog().find_tasks(["mmbench", "pope", "docvaq"])
     first, second = str(caught.value).splitlines()
-    assert "'mmbench' (did you mean 'mmbench_en'" in first
+    assert "'mmbench' (did you mean 'mmbench_cn' or 'mmbench_en'" in first
     assert "'docvaq' (did you mean 'docvqa'" in second
 
 

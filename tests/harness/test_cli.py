@@ -569,7 +569,7 @@ def test_a_model_shows_its_settings_and_what_its_class_says(riddle):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["task", "mmbench"], "did you mean 'mmbench_en'"),
+        (["task", "mmbench"], "did you mean 'mmbench_cn' or 'mmbench_en'"),
         (["model", "nanomoe"], "did you mean 'nano' or 'nano_moe'"),
         (["taks"], "did you mean 'tasks'"),
         (["task"], "riddle ls tasks lists them"),

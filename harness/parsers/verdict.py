@@ -1,0 +1,37 @@
+"""A judge's verdict on a reply, as files of replies hold it: right, wrong or neither.
+
+The answer is the sample's reference where the judge says right, `WRONG` where it says wrong, `UNCLEAR` where it says neither and
+the scorer tells that from wrong. Not here: asking a judge.
+"""
+
+from __future__ import annotations
+
+from harness.types import Parsed, Sample
+
+WRONG = "wrong"
+UNCLEAR = "unclear"
+
+
+def yes_or_no(verdict: str, sample: Sample) -> Parsed:
+    """MMVP's: the whole verdict is yes or no, in any case; ``yes.`` and a line's end are neither, and wrong.
+
+    Source: tsb0601/MMVP scripts/gpt_grader.py.
+    """
+    if verdict.lower() in ("yes", "no"):
+        return _found(verdict.lower() == "yes", sample)
+    return Parsed(None, "the judge says neither yes nor no")
+
+
+def correct_or_incorrect(verdict: str, sample: Sample) -> Parsed:
+    """HallusionBench's: the word incorrect, else correct, anywhere in the verdict; ``not correct`` is correct.
+
+    Source: tianyi-lab/HallusionBench utils.py evaluate_by_chatgpt.
+    """
+    lower = verdict.lower()
+    if "correct" in lower:
+        return _found("incorrect" not in lower, sample)
+    return Parsed(UNCLEAR, "the judge finds the reply unclear")
+
+
+def _found(right: bool, sample: Sample) -> Parsed:
+    return Parsed(sample.references[0] if right else WRONG)
