@@ -41,7 +41,7 @@ def hash_of(value: Any, size: int = 16) -> str:
 def described(part: Part, digest: Digest) -> dict[str, Any]:
     """Return what identifies a part of a prompt: its text, or the digest of its bytes (and which frames of a clip)."""
     if isinstance(part, Text):
-        return {"text": part.text}
+        return {"text": part.text} if part.role == "user" else {"text": part.text, "role": part.role}
     if isinstance(part, Image):
         return {"image": digest(part.source)}
     if isinstance(part, Video):

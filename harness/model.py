@@ -44,7 +44,8 @@ class Model(Protocol):
         """Yield one response a request, in any order, as each is ready.
 
         A request that cannot be answered yields a response with a ``failure``; an exception that escapes is recorded by the
-        engine against the requests in flight, which are then asked again one by one.
+        engine against the requests in flight, which are then asked again one by one. `RunStopped` ends the run instead (a
+        budget is spent, a key is refused), once everything that was answered has been yielded; the same command goes on.
         """
         ...
 

@@ -202,7 +202,7 @@ def _unreadable(source: MediaSource) -> str:
 def _shown(part: Part, identity: Mapping[str, Any], readable: bool) -> dict[str, Any]:
     """Describe a part so that a report can show it later: text, or label, digest and locator of the media."""
     if isinstance(part, Text):
-        return {"text": part.text}
+        return {"text": part.text} if part.role == "user" else {"text": part.text, "role": part.role}
     kind = "image" if isinstance(part, Image) else "video"
     shown = {kind: part.source.label, "digest": identity[kind] if readable else None, "locator": part.source.locator()}
     return {**shown, "frames": asdict(part.frames)} if isinstance(part, Video) else shown

@@ -38,9 +38,10 @@ class MediaSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of text in a prompt."""
+    """A piece of text in a prompt; ``role`` is ``system`` for what is said to a chat model before the question (judges' prompts)."""
 
     text: str
+    role: Literal["user", "system"] = "user"
 
 
 @dataclass(frozen=True, slots=True)

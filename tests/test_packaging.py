@@ -22,7 +22,7 @@ def names(requirements):
 def test_the_core_installs_without_torch():
     assert not names(PROJECT["dependencies"]) & {"torch", "transformers", "tokenizers", "safetensors", "av"}
     assert "torch" in names(PROJECT["optional-dependencies"]["local"])
-    extras = {"local", "train", "train-deepspeed", "train-logs", "video", "bridges", "corpus", "dev"}
+    extras = {"local", "train", "train-deepspeed", "train-logs", "video", "bridges", "corpus", "api", "dev"}
     assert set(PROJECT["optional-dependencies"]) == extras
 
 

@@ -114,10 +114,11 @@ class Exchange:
     _again: list[tuple[Request, float]] = field(default_factory=list)
 
     def run(self, requests: Iterable[Request]) -> None:
-        """Settle every request. Raises what ``requests`` or ``record`` raise, and nothing that the model raises.
+        """Settle every request. Raises what ``requests`` or ``record`` raise, and nothing else that the model raises.
 
         Raises:
             RunStopped: the model hangs; what it was asked is recorded as failed, and will be asked again by the next command.
+                Or the model says so itself; what it has not answered is not recorded.
         """
         try:
             with Watch(self.timeout_s, self._give_up) as self._watch:
@@ -206,14 +207,14 @@ class Exchange:
         """Give the model the word; return what comes, `_END` if it raises, or has raised before.
 
         The one broad catch: a model's code may raise anything, cancellations of an event loop and GeneratorExit too, and no run
-        ends for it.
+        ends for it; but for `RunStopped`, with which a model ends the run on purpose (a budget is spent).
         """
         if self._raised is not None:
             return _END
         self._watch.model()
         try:
             return word()
-        except (KeyboardInterrupt, Hung):
+        except (KeyboardInterrupt, Hung, RunStopped):
             raise
         except BaseException as error:
             self._raised = error
