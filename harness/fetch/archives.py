@@ -7,8 +7,10 @@ refused; only files and folders are made, with the rights that new files have. A
 
 from __future__ import annotations
 
+import errno
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -30,8 +32,11 @@ _FURTHER = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
 )
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, NotImplementedError, ValueError, RuntimeError)
-"""What the readers raise on damaged or hostile bytes, besides `OSError`."""
+_DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, struct.error),
+    *(ValueError, LookupError, ArithmeticError, RuntimeError),
+)
+"""What the readers raise on damaged or hostile bytes, besides `OSError` without a number or with that of a wrong place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +133,10 @@ def unpack(archive: Path, target: Path, staging: Path, limits: Limits = Limits()
         _move(staging, target)
         return sizes
     except _DAMAGED as error:
+        raise work.refusal(f"damaged ({error})") from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):
+            raise
         raise work.refusal(f"damaged ({error})") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -117,8 +117,9 @@ def _resumable(file: WebFile, partial: Path) -> tuple[int, dict[str, str]]:
         note = json.loads(_note_of(partial).read_bytes())
     except (OSError, ValueError):
         return 0, {}
-    version = note.get("version")
-    if not start or note.get("url") != file.url or not (version or file.digest) or start > (file.size or start):
+    version = note.get("version") if isinstance(note, dict) else None
+    ours = isinstance(note, dict) and note.get("url") == file.url and isinstance(version, str | None)
+    if not start or not ours or not (version or file.digest) or start > (file.size or start):
         return 0, {}
     return start, {"Range": f"bytes={start}-", **({"If-Range": version} if version else {})}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import stat
 import tarfile
 import zipfile
@@ -179,6 +180,26 @@ def test_a_size_that_a_zip_lies_about_is_found_out(tmp_path: Path, target: Path)
     (tmp_path / "archive").write_bytes(data.replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(DatasetError, match="damaged"):
         opened(tmp_path / "archive", target)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:xz", "w:bz2"])
+def test_damaged_archives_are_refused_and_leave_nothing(tmp_path: Path, target: Path, mode: str) -> None:
+    dice = random.Random(mode)
+    sound = (zipped(tmp_path / "a", FILES) if mode == "zip" else tarred(tmp_path / "a", FILES, mode)).read_bytes()
+    archive = tmp_path / "archive"
+    for _ in range(60):
+        data = bytearray(sound)
+        for _ in range(dice.choice([1, 2, 8])):
+            data[dice.randrange(len(data))] = dice.choice([0, 46, 47, 255, dice.randrange(256)])
+        archive.write_bytes(data[: dice.choice([len(data), dice.randrange(len(data))])])
+        before = files(target)
+        try:
+            opened(archive, target)
+        except DatasetError:
+            assert files(target) == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "archive", "data"]
+        assert (target / "mine.txt").read_bytes() == b"mine"
 
 
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path, target: Path) -> None:

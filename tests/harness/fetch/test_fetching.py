@@ -20,6 +20,7 @@ from harness.catalog import Catalog
 from harness.cli import main
 from harness.fetch.sources import HubFiles
 from harness.store import RunLock
+from tests.harness.fakes import write_toy
 from tests.harness.fetch.server import Server, serving
 
 ROOT = Path(__file__).parents[3]
@@ -111,6 +112,20 @@ def test_terms_are_accepted_first(riddle: Riddle, server: Server, place: Path) -
     (place / "here/toy.jsonl").unlink()
     assert riddle(*words)[0] == 0 and (place / "here/toy.jsonl").exists() and len(server.asked) == 2
     assert [path.name for path in (place / "here/.fetched").iterdir() if "toy.zip" in path.name and "json" not in path.name] == []
+
+
+def test_what_was_fetched_is_what_a_run_reads(riddle: Riddle, server: Server, place: Path) -> None:
+    folder = write_toy(place / "made", n=4)
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as packed:
+        for path in sorted(folder.rglob("*.*")):
+            packed.write(path, path.relative_to(folder))
+    server.put("/toy.zip", held.getvalue())
+    assert riddle("data", "fetch", "task=toybench", "layout=packed", "accept=true")[0] == 0
+    code, out, err = riddle("eval", "task=toybench", "data=official", "model=constant", "model.reply=A", "output=json")
+    assert code == 0, err
+    (row,) = json.loads(out)["results"]
+    assert (row["n"], row["failed"], row["value"]) == (4, 0, 0.5)
 
 
 def test_a_plan_that_cannot_be_made_still_says_what_is_known(riddle: Riddle) -> None:
