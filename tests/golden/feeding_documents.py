@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.catalog import find_task
 from harness.data.due import as_reply, property_sample, replies_of
+from harness.metrics.ptb import ptb_words
 from harness.types import Sample
 from tests.golden.feeding import Check, Feeder, Golden, score, values
 from tests.golden.feeding_files import documents, read_back
@@ -140,7 +141,35 @@ def wikitablequestions(golden: Golden) -> Iterator[Check]:
         yield Check(name, values(convention, rows)["accuracy"], numbers.get("accuracy", numbers.get("score")))
 
 
+def visualmrc(golden: Golden) -> Iterator[Check]:
+    """Numbers up to 1000 are equal to 1e-6, as BLEU pools means, and sums are taken in another order."""
+    task, expected = find_task("visualmrc"), golden["expected"]
+    pages = [
+        {"id": one["id"], "qa_data": [{"question": {"text": one["question"]}, "answer": {"text": one["answer"]}}]}
+        for one in golden["data"]
+    ]
+    samples = read_back("visualmrc", {"test.jsonl": lines(pages)}, empty=True)
+    for kind, texts in (("references", [one["answer"] for one in golden["data"]]), ("predictions", golden["predictions"])):
+        for text, tokens in zip(texts, expected["ptb_tokens"][kind], strict=True):
+            yield Check(f"tokens of {text!r}", " ".join(ptb_words(text)), tokens)
+    official = task.conventions["official"]
+    rows = score(official, list(zip(samples, golden["predictions"], strict=True)))
+    got = values(official, rows)
+    for name, scale in (("cider", 1000), ("rouge_l", 100)):
+        for row, number in zip(rows, expected["per_item"][f"{name}_x100"], strict=True):
+            yield Check(f"{name} {row.sample_id}", close(scale * row.scores[name], number), number)
+        yield Check(name, close(100 * got[name], expected[f"{name}_x100"]), expected[f"{name}_x100"])
+    for order, number in enumerate(expected["bleu1_4_x100"], start=1):
+        yield Check(f"bleu{order}", close(100 * got[f"bleu{order}"], number), number)
+
+
+def close(got: float, expected: float) -> float:
+    """The expected number where ours is within 1e-6 of it."""
+    return expected if abs(got - expected) <= 1e-6 else got
+
+
 FEEDERS: dict[str, Feeder] = {
+    "visualmrc": visualmrc,
     "wikitablequestions": wikitablequestions,
     "chartqa": chartqa,
     "infovqa": infovqa,
