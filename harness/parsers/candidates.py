@@ -72,3 +72,19 @@ lmms_choice = candidates_in("({})", "{} ", "{}.")
 
 lmms_choice_once = candidates_in("({})", "{} ", "{}.", several=False)
 """lmms-eval's for Q-Bench (lmms_eval/tasks/qbench/utils.py at 75571cf), which raises NameError where two letters are named."""
+
+
+def most_named(reply: str, sample: Sample) -> Parsed:
+    """CMMMU's rule: all letters that are named most often, in the options' order, so that one question may have several.
+
+    Counted are letters in brackets, else capitals anywhere, within words too, else the options' texts. An empty reply is wrong,
+    not drawn. Source: CMMMU-Benchmark/CMMMU eval/utils/eval_utils.py get_multi_choice_prediction.
+    """
+    if not reply:
+        return Parsed(None, "empty reply")
+    text, offered = bare(reply), letters(sample.options)
+    for names in ([f"({letter})" for letter in offered], offered, sample.options):
+        named = [text.count(name) for name in names]
+        if any(named):
+            return Parsed("".join(letter for letter, times in zip(offered, named, strict=True) if times == max(named)))
+    return Parsed(None, DRAWN)
