@@ -92,7 +92,7 @@ def cider(prediction: str, references: Sequence[str], corpus: Corpus) -> float:
 
 
 def rouge_l(prediction: str, references: Sequence[str]) -> float:
-    """F-measure of the longest common subsequence of words, recall weighing 1.2; best precision and best recall of the references.
+    """F-measure of the longest common subsequence of words, recall weighing 1.2, of the best precision and the best recall.
 
     Range 0 to 1. Two empty texts are alike: 1. Source: Lin, 2004; pycocoevalcap 1.2 ``rouge/rouge.py``.
 

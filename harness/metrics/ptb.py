@@ -37,7 +37,7 @@ _ANY_CASE = (
 )
 _CAPITAL = "Az|Ark|Del|Ill|La|Mass|Miss|Ore|Pa|Tex|Wash"
 _BEFORE_DIGITS = "figs?|nos?|pp|ca|op|art|prop"
-"""Abbreviations that keep their period: in any case, with a capital, and before a number; found by asking the program for each."""
+"""Abbreviations that keep their period: in any case, with a capital, before a number; found by asking the program for each."""
 
 _NAME = r"[A-Za-z][\w:.-]{0,60}"
 _VALUE = rf"(?: {{0,9}}= {{0,9}}(?:'[^'\n]{{0,200}}'|\"[^\"\n]{{0,200}}\"|{_NAME}))?"
@@ -80,7 +80,8 @@ _PATTERNS: Final = tuple(
                 rf"https?://{_IN_URL}+{_AT_END_OF_URL}",
                 rf"www\.(?:[^ \t\f\r\"<>|.!?(){{}},]{{1,99}}\.){{1,20}}[a-zA-Z]{{2,4}}(?:/{_IN_URL}+{_AT_END_OF_URL})?",
                 rf"(?:[^ \t\f\r\"`'<>|.!?(){{}},$-]{{1,99}}\.){{1,20}}(?:com|net|org|edu)(?:/{_IN_URL}+{_AT_END_OF_URL})?",
-                r"[a-zA-Z0-9][^ \t\f\r\"<>|(){}@]{0,99}@(?:[^ \t\f\r\"<>|(){}.\u00a0]{1,99}\.){0,20}[^ \t\f\r\"<>|(){}\[\].,;:\u00a0]+",
+                r"[a-zA-Z0-9][^ \t\f\r\"<>|(){}@]{0,99}@"
+                r"(?:[^ \t\f\r\"<>|(){}.\u00a0]{1,99}\.){0,20}[^ \t\f\r\"<>|(){}\[\].,;:\u00a0]+",
                 r"@[A-Za-z_]\w*|#[^\W\d]\w*",
                 # Numbers.
                 r"\d{1,2}[-/]\d{1,2}[-/]\d{2,4}",

@@ -77,6 +77,17 @@ EVAL_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "ai2d/right": ("What lies to the right of the {other} in the diagram?",),
     "ai2d/above": ("What lies above the {other} in the diagram?",),
     "ai2d/below": ("What lies below the {other} in the diagram?",),
+    "chartqa/value": ("What value does bar {name} have?",),
+    "chartqa/highest": ("Which bar reaches the highest value?",),
+    "chartqa/lowest": ("Which bar reaches the lowest value?",),
+    "infovqa/entry": ("What does the infographic give for {name}?",),
+    "infovqa/bar": ("What does the infographic give for bar {name}?",),
+    "deepform/property": ("{name}",),
+    "kleister_charity/property": ("{name}",),
+    "wikitablequestions/cell": ("what is listed for {row} under {column}?",),
+    "wikitablequestions/row": ("what is listed for {row} under {column} and {other}?",),
+    "tabfact/cell": ("{row} has a {column} of {number}",),
+    "visualmrc/entry": ("Which value stands beside {name} on the page?",),
 }  # fmt: skip
 """Benchmark/question kind to its templates (`str.format` fields).
 

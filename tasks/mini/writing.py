@@ -22,6 +22,7 @@ from tasks.mini.sizes import DEFAULT_N, Size
 BENCHMARKS: Final = (
     *("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "videobench", "pope"),
     *("okvqa", "vqav2", "vizwiz", "textvqa", "gqa", "scienceqa", "iconqa", "ocrvqa", "ai2d"),
+    *("chartqa", "infovqa", "deepform", "kleister_charity", "wikitablequestions", "tabfact", "visualmrc"),
 )
 """Mini benchmarks, each a module of this package with a function ``write(folder, seed, size)``."""
 
