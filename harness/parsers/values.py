@@ -14,7 +14,7 @@ from harness.data.due import NONE
 from harness.types import Parsed, Sample
 
 _BETWEEN = re.compile(r"[\t\n|]|,(?![0-9]{3}\b)")
-_WORD = re.compile(r"[A-Za-z]+|(?<![0-9.,])[01](?![0-9.,][0-9])")
+_WORD = re.compile(r"[A-Za-z]+|(?<![0-9.,])[01](?![0-9]|[.,][0-9])")
 
 
 def value_or_none(reply: str, sample: Sample) -> Parsed:
