@@ -141,6 +141,7 @@ class EvalConfig(CommonConfig):
         seed: decides every random draw
         max_failures: share of samples that may fail before the run stops
         kind: generate, or loglikelihood: the likeliest of the closed choices is the reply
+        judge: who reads what no rule can: none, rule, local, openai or replay; judge.KEY=VALUE changes one of its settings
         fresh: forget what this run has stored, and ask everything anew
         decoding: task (as the benchmark says) or sampled, or single settings such as decoding.max_new_tokens=64
         engine: threads and retries: engine.workers=N engine.window=N engine.retries=N engine.timeout_s=600 engine.reuse=false
@@ -161,6 +162,7 @@ class EvalConfig(CommonConfig):
     seed: int = 0
     max_failures: float = 0.01
     kind: Literal["generate", "loglikelihood"] = "generate"
+    judge: Mapping[str, Any] = field(default_factory=lambda: {"name": "none"})
     fresh: bool = False
     decoding: DecodingConfig = DecodingConfig()
     engine: EngineConfig = EngineConfig()

@@ -1,11 +1,17 @@
-"""Nearest names for a name that is not known, in the one wording that all errors use.
+"""Nearest names for a name that is not known, in the one wording that all errors use; and names that files may bear.
 
 Not here: the names themselves; the catalog and the configuration schema hold those.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+from harness.keys import hash_of
+
+LONGEST_NAME = 120
+"""Bytes of the name of a model's or task's folder; file systems take 255, and reports add to the names."""
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
@@ -34,3 +40,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     listing = ", ".join(names) if names else "none"
     return f"unknown {kind} {name!r}{suggestion(name, names)}; known: {listing}"
+
+
+def as_name(text: str) -> str:
+    """Make a name safe for a folder; a long one is cut and ends in a hash of the whole."""
+    name = re.sub(r"[^\w.+@-]+", "_", text).strip(".") or "_"
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    return f"{name.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}~{hash_of(text, 4)}"

@@ -191,8 +191,18 @@ def _prepare(task: Task, settings: Settings, model: str, needs_ideal: bool, dige
         ideal=ideal,
         group=keys.media_group(identity),
     )
-    parts = [_shown(part, one, failure is None) for part, one in zip(asked, identity, strict=True)]
+    parts = _shown_parts(asked, identity, failure is None)
     return Planned(sample=sample, request=request, parts=parts, failure=failure)
+
+
+def described_parts(parts: Sequence[Part], digest: keys.Digest) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what identifies a prompt's parts (`keys.described`), and the parts as they are stored. Raises `MediaError`."""
+    identity = [keys.described(part, digest) for part in parts]
+    return identity, _shown_parts(parts, identity, True)
+
+
+def _shown_parts(parts: Sequence[Part], identity: Sequence[Mapping[str, Any]], readable: bool) -> list[dict[str, Any]]:
+    return [_shown(part, one, readable) for part, one in zip(parts, identity, strict=True)]
 
 
 def _unreadable(source: MediaSource) -> str:

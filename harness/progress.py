@@ -58,7 +58,8 @@ class Progress(AbstractContextManager["Progress"]):
             self.failed += 1
         elif row.parsed.unparsed:
             self.unparsed += 1
-        self.score_sum += next(iter(row.scores.values()), 0.0)
+        shown = next(iter(row.scores.values()), 0.0)
+        self.score_sum += shown if shown == shown else 0.0  # not a number: a judge has still to be asked
         self.show()
 
     @property

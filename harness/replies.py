@@ -18,9 +18,10 @@ from harness.data.joining import Joined, join
 from harness.data.replies import Reply, ReplyFile, read_replies
 from harness.data.reply_files import SUFFIXES, files_of
 from harness.errors import DatasetError, ResultError
+from harness.names import as_name
 from harness.plan import Source, convention_of
 from harness.results import Result
-from harness.run import RUNS, aggregated, as_name, described
+from harness.run import RUNS, aggregated, described, without_judge
 from harness.scoring import score_reply
 from harness.store import FILE, RunLock, Store
 from harness.task import Convention, Task
@@ -111,7 +112,9 @@ def score_conventions(
                 "n": len(samples),
                 "paths": [str(path.absolute()) for path in where],
             },
-            "judge": EXTRACTED if judged and any(reply.extraction is not None for reply in file.replies) else None,
+            "judge": EXTRACTED
+            if judged and any(reply.extraction is not None for reply in file.replies)
+            else without_judge(task, conventions[0]),
             "replies": _account(file, joined, paths),
             "confidence": confidence,
             "config": provenance.plain(config or {}),
@@ -223,7 +226,8 @@ def _record_scores(
     found: dict[str, Result] = {}
     for one in dict.fromkeys((str(run["convention"]), *names)):
         convention = convention_of(task, one)
-        suffix = None if one == run["convention"] else one
+        who = None if run.get("judge") == EXTRACTED else without_judge(task, one)
+        suffix = results.suffix_of(run, one, who)
 
         def rows(convention: Convention = convention) -> Iterator[Scored]:
             pairs = enumerate(zip(samples, replies, strict=True))
@@ -231,7 +235,7 @@ def _record_scores(
 
         (folder / results.result_name(suffix)).unlink(missing_ok=True)
         results.write_scores(folder / results.scores_name(suffix), rows)
-        found[one] = aggregated(folder, run, task, one)
+        found[one] = aggregated(folder, run, task, one, judge=who)
         found[one].write()
     return found
 

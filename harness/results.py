@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.columns import booleans, floats, string_lists, strings
 from harness.errors import ResultError
+from harness.names import as_name
 from harness.types import Scored
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Result:
         convention: how the replies were scored.
         primary: name of the metric that stands for the run.
         metrics: all metrics with their intervals, in the task's order.
+        judge: who judged under ``name`` (`harness.judging`: ``rule``, ``unscored (needs judge)`` or judge and prompt), with what
+            it took and how many replies it could not judge; None where the benchmark has no judge.
     """
 
     folder: Path
@@ -59,6 +62,7 @@ class Result:
     convention: str
     primary: str
     metrics: tuple[Estimate, ...]
+    judge: Mapping[str, Any] | None = None
 
     def metric(self, name: str | None = None) -> Estimate:
         """Return a metric by name, the primary one without. Raises `ResultError` naming those there are."""
@@ -75,17 +79,26 @@ class Result:
 
     @property
     def _suffix(self) -> str | None:
-        return None if self.convention == self.run["convention"] else self.convention
+        return suffix_of(self.run, self.convention, self.judge)
 
     def record(self) -> dict[str, Any]:
         """Return the content of ``result.json``."""
         counts = {name: getattr(self, name) for name in ("n", "failed", "unparsed", "missing", "truncated", "reused")}
         metrics = [one.record() for one in self.metrics]
-        return {"schema": SCHEMA, **counts, "convention": self.convention, "primary": self.primary, "metrics": metrics}
+        judge = {} if self.judge is None else {"judge": dict(self.judge)}
+        return {"schema": SCHEMA, **counts, "convention": self.convention, "primary": self.primary, **judge, "metrics": metrics}
 
     def write(self) -> None:
         """Write ``result.json`` (or ``result.<convention>.json``); the run is complete from here on."""
         write_json(self.folder / result_name(self._suffix), self.record())
+
+
+def suffix_of(run: Mapping[str, Any], convention: str, judge: Mapping[str, Any] | None) -> str | None:
+    """Return what stands in the names of a scoring's files: None if it is the run's own, by its convention and judge."""
+    own, name = run.get("judge"), None if judge is None else str(judge["name"])
+    if name is None or (isinstance(own, Mapping) and own.get("name") == name):
+        return None if convention == run["convention"] else convention
+    return f"{convention}@{as_name(name.replace(', prompt ', '.'))}"
 
 
 def result_name(convention: str | None = None) -> str:
@@ -108,11 +121,11 @@ def load_result(folder: Path, convention: str | None = None) -> Result:
     try:
         metrics = tuple(Estimate(**_numbers(one)) for one in record["metrics"])
         fields: dict[str, Any] = {
-            name: record[name] for name in Result.__dataclass_fields__ if name not in ("folder", "run", "metrics")
+            name: record[name] for name in Result.__dataclass_fields__ if name not in ("folder", "run", "metrics", "judge")
         }
     except (KeyError, TypeError) as error:
         raise ResultError(f"{folder}: its result.json lacks or does not know {error}; score the run again") from error
-    return Result(folder=folder, run=run, metrics=metrics, **fields)
+    return Result(folder=folder, run=run, metrics=metrics, judge=record.get("judge"), **fields)
 
 
 def _numbers(metric: Mapping[str, Any]) -> dict[str, Any]:

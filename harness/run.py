@@ -1,8 +1,8 @@
 """One evaluation from a task, a model and data to a finished run folder: plan, generate, score, aggregate, record.
 
 `evaluate` does all of it and goes on where an earlier process stopped; `score_run` repeats the phases after generation on what
-is stored, without a model. A judge, where a task needs one, is a model too: its requests would go through the same exchange
-and store between generation and scoring.
+is stored, without a model. A judge, where a task needs one, is a model too, and works between generation and scoring
+(`harness.judged`).
 
 A run's folder is named by what decides its replies (`identity`), so the same command finds it again. The convention is not
 part of that: replies are scored by the convention of the first command (``result.json``), and by others beside it.
@@ -11,21 +11,23 @@ part of that: replies are scored by the convention of the first command (``resul
 from __future__ import annotations
 
 import logging
-import re
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from harness import keys, provenance, results
+from harness import judged, keys, provenance, results
 from harness.engine.collect import CAUSES_NAMED, Collector
 from harness.engine.guard import logging_to, stopping
 from harness.engine.retry import Backoff
 from harness.engine.stream import Exchange
 from harness.errors import ConfigError, DatasetError, ResultError, RunStopped
+from harness.judging import RULE, UNJUDGED, UNSCORED, named
 from harness.model import LoglikelihoodModel, Model
+from harness.names import as_name
 from harness.plan import Settings, Source, check, convention_of, plan
 from harness.progress import Progress
 from harness.results import Result
@@ -34,12 +36,12 @@ from harness.store import FILE, Elsewhere, Reader, RunLock, Store
 from harness.task import Task
 from harness.types import Request, Response, Scored
 
+if TYPE_CHECKING:
+    from harness.metrics.aggregate import Estimate
+
 __all__ = ["Settings", "evaluate", "run_folder", "score_run"]
 
 RUNS = Path("runs")
-
-LONGEST_NAME = 120
-"""Bytes of the name of a model's or task's folder; file systems take 255, and reports add to the names."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ def evaluate(
     settings: Settings | None = None,
     runs: Path = RUNS,
     *,
+    judge: Model | None = None,
     data_name: str = "",
     config: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -65,6 +68,7 @@ def evaluate(
         data: the data folder, or the files themselves.
         settings: everything else that is chosen.
         runs: the root of all run folders; replies in other runs below it are reused.
+        judge: reads the replies that the benchmark's rule cannot; without one, a benchmark that needs it is left unscored.
         data_name: distinguishes runs on other data than the official ones (``mini``).
         config: the resolved configuration, for ``run.json``; values named like secrets are dropped.
         progress: shows how it goes; nothing is shown without.
@@ -87,6 +91,7 @@ def evaluate(
         settings=settings,
         folder=folder,
         runs=runs,
+        judge=judge,
         progress=progress or Progress(),
         advice=f"Go on with: {command}" if command else "The same command goes on where it stopped.",
         sleep=sleep,
@@ -122,14 +127,6 @@ def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[st
     }
 
 
-def as_name(text: str) -> str:
-    """Make a name safe for a folder; a long one is cut and ends in a hash of the whole."""
-    name = re.sub(r"[^\w.+@-]+", "_", text).strip(".") or "_"
-    if len(name.encode()) <= LONGEST_NAME:
-        return name
-    return f"{name.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}~{keys.hash_of(text, 4)}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Run:
     """One call of `evaluate`, with its phases as methods."""
@@ -140,6 +137,7 @@ class _Run:
     settings: Settings
     folder: Path
     runs: Path
+    judge: Model | None
     progress: Progress
     advice: str
     sleep: Callable[[float], None]
@@ -168,16 +166,19 @@ class _Run:
 
     def _forget_all(self) -> None:
         results.forget(self.folder)
-        for path in self.folder.glob(f"{FILE}*"):
+        for path in (*self.folder.glob(f"{FILE}*"), *self.folder.glob(f"{judged.FOLDER}/*/*")):
             path.unlink()
 
     def _record_run(self, n: int, fingerprint: str, data_name: str, config: Mapping[str, Any], started: str) -> dict[str, Any]:
         """Write ``run.json``; a run that goes on keeps its first start and its convention."""
         task, settings = self.task, self.settings
         convention = settings.convention
+        who = self._who(convention)
         try:
             before = results.read_json(self.folder / "run.json")
             started, convention = before["started"], before["convention"]
+            if (self.folder / results.result_name()).exists() and before.get("judge", {}).get("name", UNSCORED) != UNSCORED:
+                who = before["judge"]
         except (ResultError, KeyError):
             pass
         kind = "baseline" if self.model.capabilities.needs_ideal else getattr(self.model, "kind", "model")
@@ -201,6 +202,7 @@ class _Run:
             "limit": settings.limit,
             "max_failures": settings.max_failures,
             "confidence": settings.confidence,
+            **({} if who is None else {"judge": who}),
             "config": provenance.plain(config),
             "versions": provenance.versions(),
             "git": provenance.git(),
@@ -246,12 +248,46 @@ class _Run:
             raise DatasetError(f"the data gave {n} samples, then {collector.samples}; do not change them during a run")
         return collector
 
+    def _who(self, name: str) -> dict[str, Any] | None:
+        """Who judges under a convention, as ``run.json`` has it; None where the benchmark has no judge."""
+        judging = convention_of(self.task, name).judging
+        if judging is None or self.judge is None:
+            return without_judge(self.task, name)
+        return {"name": named(self.judge.name, judging.prompt), "fingerprint": self.judge.fingerprint}
+
     def _score(self, store: Store, run: Mapping[str, Any]) -> Result:
-        """Score by the run's own convention, and by the one asked for if that is another."""
+        """Score by the run's own convention, and by the one asked for if that is another; have the judge work before."""
         wanted = list(dict.fromkeys((run["convention"], self.settings.convention)))
         for name in wanted:
-            result = score_store(self.folder, run, self.task, self.source, store, name, self.progress)
+            words = self._judged(store, run, name)
+            result = score_store(self.folder, run, self.task, self.source, store, name, self.progress, words)
         return result
+
+    def _judged(self, store: Store, run: Mapping[str, Any], name: str) -> Path | None:
+        """Have what needs a judge judged; the folder of what was said. Without a judge, of what the run's own has said."""
+        convention = convention_of(self.task, name)
+        if self.judge is None or convention.judging is None:
+            return _words_of(self.folder, run, self.task, name)
+        settings = self.settings
+        suffix = results.suffix_of(run, name, self._who(name))
+        panel = judged.Panel(
+            judge=self.judge,
+            convention=convention,
+            judging=convention.judging,
+            source=self.source,
+            replies=store,
+            run=self.folder,
+            runs=self.runs if settings.reuse and not settings.fresh else None,
+            progress=self.progress,
+            allowed=allowed_failures(settings.max_failures, run["data"]["n"]),
+            invalidate=lambda: (self.folder / results.result_name(suffix)).unlink(missing_ok=True),
+            advice=self.advice,
+            retries=settings.retries,
+            seed=settings.seed,
+            timeout_s=settings.timeout_s,
+            sleep=self.sleep,
+        )
+        return panel.judge_all()
 
     def _record_times(self, started: str, seconds: Mapping[str, float], collector: Collector) -> None:
         path = self.folder / "timings.json"
@@ -276,6 +312,12 @@ def described(task: Task) -> dict[str, Any]:
         "frames": {name: one.frame for name, one in task.conventions.items() if one.frame},
         "card": asdict(task.card),
     }
+
+
+def without_judge(task: Task, name: str) -> dict[str, Any] | None:
+    """Say what stands for a judge under a convention where there is none; None where the benchmark has no judge."""
+    judging = convention_of(task, name).judging
+    return None if judging is None else {"name": RULE if judging.rule else UNSCORED}
 
 
 def allowed_failures(share: float, n: int) -> int:
@@ -316,7 +358,16 @@ def score_run(
     with stopping(folder, "Give the command again."), RunLock(folder), logging_to(folder), Reader(folder) as store:
         if store.count("plan") != run["data"]["n"]:
             raise ResultError(f"{folder}: the run is incomplete, {store.count()} of {run['data']['n']} samples have responses")
-        return score_store(folder, run, task, source, store, name)
+        return score_store(folder, run, task, source, store, name, words=_words_of(folder, run, task, name))
+
+
+def _words_of(folder: Path, run: Mapping[str, Any], task: Task, name: str) -> Path | None:
+    """Where the words of the run's own judge lie for a convention; None if there are none."""
+    judging, who = convention_of(task, name).judging, run.get("judge", {})
+    if judging is None or "fingerprint" not in who:
+        return None
+    found = judged.folder_of(folder, who["name"].rpartition(", prompt ")[0], who["fingerprint"], judging.prompt)
+    return found if found.is_dir() else None
 
 
 def score_store(
@@ -327,38 +378,49 @@ def score_store(
     store: Reader,
     name: str,
     progress: Progress | None = None,
+    words: Path | None = None,
 ) -> Result:
-    """Score, aggregate and record one convention of a run whose responses are all stored."""
+    """Score, aggregate and record one convention of a run whose responses are all stored; ``words`` holds the judge's."""
     progress = progress or Progress()
     convention = convention_of(task, name)
-    suffix = None if name == run["convention"] else name
     allowed = allowed_failures(run["max_failures"], run["data"]["n"])
+    unjudged: set[str] = set()
 
     def rows() -> Iterator[Scored]:
         progress.begin(f"score ({name})", run["data"]["n"])
-        for row in _bounded(score_all(convention, source.samples(), store.planned()), allowed):
+        for row in _bounded(score_all(convention, source.samples(), store.planned(), verdicts), allowed):
             progress.scored(row)
+            if (row.parsed.reason or "").startswith(UNJUDGED) or (row.failed or "").startswith("judge: "):
+                unjudged.add(row.sample_id)
             yield row
 
-    (folder / results.result_name(suffix)).unlink(missing_ok=True)
-    results.write_scores(folder / results.scores_name(suffix), rows)
-    result = aggregated(folder, run, task, name, reused=store.reused())
+    with ExitStack() as stack:
+        verdicts = stack.enter_context(judged.verdicts_of(words)).of_sample if words else None
+        who = judged.account(words) if words else without_judge(task, name)
+        suffix = results.suffix_of(run, name, who)
+        (folder / results.result_name(suffix)).unlink(missing_ok=True)
+        results.write_scores(folder / results.scores_name(suffix), rows)
+    if words:
+        who = {**(who or {}), "unjudged": len(unjudged)}
+    result = aggregated(folder, run, task, name, reused=store.reused(), judge=who)
     result.write()
     return result
 
 
-def aggregated(folder: Path, run: Mapping[str, Any], task: Task, name: str, reused: int = 0) -> Result:
+def aggregated(
+    folder: Path, run: Mapping[str, Any], task: Task, name: str, reused: int = 0, judge: Mapping[str, Any] | None = None
+) -> Result:
     """Compute the metrics of a convention from the rows in the folder; nothing is written."""
     from harness.metrics.aggregate import Rows, aggregate
 
     convention = convention_of(task, name)
-    suffix = None if name == run["convention"] else name
-    rows = Rows.read(folder / results.scores_name(suffix))
+    rows = Rows.read(folder / results.scores_name(results.suffix_of(run, name, judge)))
     try:
         metrics = aggregate(rows, convention.metrics, run["confidence"])
     except KeyError as error:
         raise ConfigError(f"task {task.name!r}, convention {name!r}: a metric has {error.args[0]}") from error
     flags = rows.flags
+    unscored = judge is not None and judge["name"] == UNSCORED
     answered = ~(flags["failed"] | flags["missing"])
     return Result(
         folder=folder,
@@ -371,8 +433,15 @@ def aggregated(folder: Path, run: Mapping[str, Any], task: Task, name: str, reus
         reused=reused,
         convention=name,
         primary=convention.primary,
-        metrics=tuple(replace(one, unit=one.unit or task.unit) for one in metrics),
+        metrics=tuple(_told(one, one.unit or task.unit, unscored) for one in metrics),
+        judge=judge,
     )
+
+
+def _told(estimate: Estimate, unit: str, unscored: bool) -> Estimate:
+    """Give an estimate its unit, and where nobody has judged the reason why it has no value."""
+    method = f"undefined: {UNSCORED}" if unscored and math.isnan(estimate.value) else estimate.method
+    return replace(estimate, unit=unit, method=method)
 
 
 def _bounded(rows: Iterable[Scored], allowed: int) -> Iterator[Scored]:

@@ -1,18 +1,25 @@
 """From replies to rows of scores; the same for replies of a run and for replies made elsewhere.
 
 A sample without a reply (failed, missing) is scored like an unreadable answer, ``Parsed(None, reason)``: it stays in every
-denominator and earns nothing. A parser or score that raises on a reply fails that sample, not the run.
+denominator and earns nothing. A parser or score that raises on a reply fails that sample, not the run. A reply that only a judge
+could read has no score (not a number) until one has, unless the benchmark lets its rule stand alone.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from harness.errors import DatasetError, ResultError
+from harness.judging import UNJUDGED, Judging, needed
 from harness.store import Stored
 from harness.task import Convention
 from harness.types import Parsed, Sample, Scored
+
+Verdicts = Callable[[str], tuple[str, Stored] | None]
+"""The judge's word on a sample's reply, by the sample's id, with the key it is stored under; None if it was not asked."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +53,8 @@ def score_reply(
         try:
             parsed = convention.parse(reply, sample)
             scores = dict(convention.score(parsed, sample))
+            if convention.judging and not convention.judging.rule and needed(parsed):
+                scores = dict.fromkeys(scores, math.nan)
         except _SCORER_ERRORS as error:
             _log.warning("sample %s: the scorer raises on its reply", sample.id, exc_info=error)
             failed, parsed = f"score: {type(error).__name__}: {error}", None
@@ -81,10 +90,34 @@ def score_stored(convention: Convention, sample: Sample, key: str, stored: Store
     )
 
 
+def score_judged(convention: Convention, judging: Judging, row: Scored, sample: Sample, verdict: tuple[str, Stored]) -> Scored:
+    """Score a reply by what the judge has said of it; ``row`` is what came of it without.
+
+    A word that cannot be read is an unreadable answer (`harness.judging.UNJUDGED`); a judge that failed fails the sample.
+    """
+    key, stored = verdict
+    judged = score_stored(replace(convention, parse=judging.read, judging=None), sample, key, stored)
+    parsed = judged.parsed
+    if judged.failed is not None:
+        judged = replace(judged, failed=f"judge: {judged.failed}")
+    elif parsed.reason is not None and parsed.answer is None:
+        judged = replace(judged, parsed=replace(parsed, reason=f"{UNJUDGED}: {parsed.reason}"))
+    return replace(judged, reply=row.reply, truncated=row.truncated, keys=(*row.keys, key))
+
+
 def score_all(
-    convention: Convention, samples: Iterable[Sample], planned: Iterable[tuple[str, str, Stored | None]]
+    convention: Convention,
+    samples: Iterable[Sample],
+    planned: Iterable[tuple[str, str, Stored | None]],
+    verdicts: Verdicts | None = None,
 ) -> Iterator[Scored]:
     """Score the samples of a run in order.
+
+    Args:
+        convention: parser, score and, with ``verdicts``, how the judge is read.
+        samples: the benchmark's.
+        planned: what the run has stored for each.
+        verdicts: the judge's words, if there is a judge.
 
     Raises:
         ResultError: a sample has no response yet.
@@ -100,6 +133,12 @@ def score_all(
             )
         if stored is None:
             raise ResultError(f"sample {sample.id!r} has no response yet; the run is incomplete, give its command again")
-        yield score_stored(convention, sample, key, stored)
+        row = score_stored(convention, sample, key, stored)
+        if verdicts is not None and convention.judging and row.failed is None and needed(row.parsed):
+            verdict = verdicts(sample.id)
+            if verdict is None:
+                raise ResultError(f"sample {sample.id!r}: the judge has not been asked yet; give the run's command again")
+            row = score_judged(convention, convention.judging, row, sample, verdict)
+        yield row
     if next(rows, None) is not None:
         raise DatasetError(f"the data end after {position + 1} samples, the run has more; the data are not those of the run")

@@ -84,6 +84,20 @@ class Reader:
         for sample_id, key, *row in cursor:
             yield sample_id, key, None if row[0] is None else _stored(row)
 
+    def of_sample(self, sample_id: str) -> tuple[str, Stored] | None:
+        """Return the key and the response of a sample of the run; None if it is not planned or has none yet."""
+        query = f"SELECT {_COLUMNS} FROM plan p JOIN responses r USING (key) WHERE p.sample_id = ?"
+        with self._lock:
+            row = self._db.execute(query, (sample_id,)).fetchone()
+        return None if row is None else (row[0], _stored(row))
+
+    def tokens(self) -> tuple[int, int]:
+        """Return the tokens of all prompts and of all replies, as far as they are known."""
+        query = "SELECT coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0) FROM responses"
+        with self._lock:
+            prompt, completion = self._db.execute(query).fetchone()
+        return int(prompt), int(completion)
+
     def count(self, table: str = "responses") -> int:
         """Return how many rows a table has (``plan``, ``requests``, ``responses``)."""
         if table not in ("plan", "requests", "responses"):
@@ -219,9 +233,9 @@ class Elsewhere:
     (half written, without rights) is passed over.
     """
 
-    def __init__(self, root: Path, own: Path, model: str) -> None:
+    def __init__(self, root: Path, own: Path, model: str, folders: str = "*/*/*") -> None:
         self._readers: list[Reader] = []
-        for path in sorted(root.glob(f"*/*/*/{FILE}")):
+        for path in sorted(root.glob(f"{folders}/{FILE}")):
             folder = path.parent
             if folder.resolve() != own.resolve() and _model_of(folder) == model:
                 try:
@@ -251,11 +265,13 @@ class Elsewhere:
 
 
 def _model_of(folder: Path) -> str | None:
-    """Return the fingerprint of a run's model from its ``run.json``."""
-    try:
-        return str(json.loads((folder / "run.json").read_bytes())["model"]["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    """Return the fingerprint of a run's model from its ``run.json``, or of a judge from its ``judge.json``."""
+    for name in ("run.json", "judge.json"):
+        try:
+            return str(json.loads((folder / name).read_bytes())["model"]["fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
 
 
 def _json(value: Any) -> str:

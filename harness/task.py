@@ -19,6 +19,7 @@ from harness.types import FramePlan, Generation, Parsed, Part, Query, Record, Sa
 if TYPE_CHECKING:
     from harness.boxes import Frame
     from harness.fetch.sources import Offer
+    from harness.judging import Judging
     from harness.metrics.aggregate import Metric
 
 Prompt = Callable[[Sample], str]
@@ -56,6 +57,8 @@ class Convention:
             None where the benchmark has no such step.
         frame: what the coordinates of a parsed box count (`harness.boxes.Frame`), so that a report can draw it; None if the
             answer is no box, or its frame is guessed.
+        judging: how a judge is asked about replies that ``parse`` cannot settle; None where the benchmark has no judge, or its
+            place is taken by the parser.
         note: says in a sentence how it differs from ``official``.
     """
 
@@ -65,6 +68,7 @@ class Convention:
     primary: str
     extracted: Parse | None = None
     frame: Frame | None = None
+    judging: Judging | None = None
     note: str = ""
 
     def __post_init__(self) -> None:

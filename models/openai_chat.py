@@ -89,7 +89,11 @@ class OpenAIChat:
         self.backoff = Backoff(retries=retries, base_s=backoff_s)
         self.limit_field, self.extra = limit_field, dict(extra or {})
         self.limits = Limits(
-            requests=max_requests, tokens=max_tokens, cost=max_cost, prompt_price=prompt_price, completion_price=completion_price
+            requests=max_requests,
+            tokens=max_tokens,
+            cost=max_cost,
+            prompt_price=prompt_price,
+            completion_price=completion_price,
         )
         self.ledger = Ledger(self.limits)
 

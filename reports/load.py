@@ -135,7 +135,9 @@ def _scored(run: Run, convention: str) -> Run:
     suffix = None if convention == run.convention else convention
     run = replace(run, convention=convention, scores=run.folder / scores_name(suffix))
     try:
-        complete = replace(run, complete=True, **_from_result(read_json(run.folder / result_name(suffix)), run.unit))
+        result = read_json(run.folder / result_name(suffix))
+        judge = _name_of(result["judge"]) if "judge" in result else run.judge
+        complete = replace(run, complete=True, judge=judge, **_from_result(result, run.unit))
         complete.headline  # noqa: B018 - a result without its primary metric is a broken one
         return complete
     except (ResultError, TypeError, ValueError, KeyError) as error:

@@ -17,6 +17,7 @@ from harness.commands.spread import ALL, noted, spreads
 from harness.commands.tables import table
 from harness.config import EvalConfig
 from harness.errors import CapabilityError, ConfigError, HarnessError, Interrupted
+from harness.judging import UNSCORED
 from harness.model import Model, shortcomings
 from harness.plan import Settings, check
 from harness.provenance import guarded_words
@@ -36,6 +37,7 @@ def run(config: EvalConfig) -> Outcome:
     model: Model = build(config.model, config.plugins)
     if lacking := list(shortcomings(model)):
         raise ConfigError("\n".join(f"model: {one}" for one in lacking))
+    judge = _judge(config, tasks)
     _check_all(tasks, settings, model)
     places = [place_of(task, config.data, config.paths, config.mini) for task in tasks]
     if config.dry:
@@ -46,7 +48,9 @@ def run(config: EvalConfig) -> Outcome:
     problems = []
     for task, place in zip(tasks, places, strict=True):
         try:
-            results += _rows(task, model, place, settings, config)
+            rows = _rows(task, model, judge, place, settings, config)
+            results += rows
+            problems += list(_unscored(task, rows))
         except Interrupted as error:
             problems.append(Problem.of(error, task.name))
             break
@@ -86,6 +90,7 @@ def run_row(result: Result) -> dict[str, Any]:
         "data": run["data"]["name"],
         "control": run.get("control", "none"),
         "convention": result.convention,
+        "judge": None if result.judge is None else result.judge["name"],
         "primary": result.primary,
         "value": primary.value,
         "low": primary.low,
@@ -125,7 +130,8 @@ def result_table(results: Sequence[Mapping[str, Any]]) -> str:
 def _cells(row: Mapping[str, Any]) -> Iterator[str]:
     control = "" if row["control"] == "none" else f" ({row['control']})"
     data = f"@{row['data']}" if row["data"] else ""
-    convention = "" if row["convention"] == "official" else f" ({row['convention']})"
+    about = [*([] if row["convention"] == "official" else [row["convention"]]), *([row["judge"]] if row.get("judge") else [])]
+    convention = f" ({'; '.join(about)})" if about else ""
     yield f"{row['model']}{control}"
     yield f"{row['task']}{data}"
     yield f"{row['primary']}{convention}"
@@ -185,9 +191,33 @@ def _check_all(tasks: Sequence[Task], settings: Settings, model: Model) -> None:
         raise kind("\n".join(map(str, found)))
 
 
-def _rows(task: Task, model: Model, place: Place, settings: Settings, config: EvalConfig) -> Sequence[dict[str, Any]]:
+def _judge(config: EvalConfig, tasks: Sequence[Task]) -> Model | None:
+    """Build the judge that is asked for. Raises `ConfigError` if it is none, or a rule that a benchmark has not."""
+    if "_target_" in config.judge:
+        judge: Model = build(config.judge, config.plugins, "judge")
+        if lacking := list(shortcomings(judge)):
+            raise ConfigError("\n".join(f"judge: {one}" for one in lacking))
+        return judge
+    if config.judge.get("name") == "rule":
+        for task in tasks:
+            judging = task.conventions[config.convention].judging if config.convention in task.conventions else None
+            if judging is not None and not judging.rule:
+                raise ConfigError(f"judge=rule: {task.name} has no rule that could stand for its judge; say judge=openai or none")
+    return None
+
+
+def _unscored(task: Task, rows: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """Yield a problem if replies are there and their score is not, because nobody has judged them."""
+    if any(row["judge"] == UNSCORED for row in rows):
+        advice = "all replies are stored; the same command with judge=openai, local or replay goes on from them"
+        yield Problem("Unscored", f"{UNSCORED}: {advice}", task.name)
+
+
+def _rows(
+    task: Task, model: Model, judge: Model | None, place: Place, settings: Settings, config: EvalConfig
+) -> Sequence[dict[str, Any]]:
     """Evaluate one benchmark; with ``convention=all``, score what is stored by its other conventions too."""
-    result = _evaluate(task, model, place, settings, config)
+    result = _evaluate(task, model, judge, place, settings, config)
     if config.convention != ALL:
         return [run_row(result)]
     from harness.run import score_run
@@ -197,7 +227,7 @@ def _rows(task: Task, model: Model, place: Place, settings: Settings, config: Ev
     return noted(task, [run_row(one) for one in scored])
 
 
-def _evaluate(task: Task, model: Model, place: Place, settings: Settings, config: EvalConfig) -> Result:
+def _evaluate(task: Task, model: Model, judge: Model | None, place: Place, settings: Settings, config: EvalConfig) -> Result:
     from harness.progress import progress_on
     from harness.run import evaluate
 
@@ -207,6 +237,7 @@ def _evaluate(task: Task, model: Model, place: Place, settings: Settings, config
         place.where,
         settings,
         config.runs,
+        judge=judge,
         data_name=place.name,
         config=dataclasses.asdict(config),
         progress=progress_on(sys.stderr, f"{model.name} on {task.name}"),

@@ -10,10 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 
+from harness.judging import NEEDS_JUDGE as NEEDS_JUDGE
 from harness.types import Parsed, Sample
-
-NEEDS_JUDGE = "needs judge"
-"""How the reason begins where the official scorer hands the reply to a judge."""
 
 REFUSED = "Z"
 """VLMEvalKit's letter for "none of these"."""

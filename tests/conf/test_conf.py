@@ -22,7 +22,11 @@ NEEDED = {
     "report": [],
     "controls": ["model=constant", "task=[pope]"],
 }
-GROUPS = {"eval": ["model", "suite", "decoding", "engine", "paths"], "train": ["train", "train/data"], "data": ["mixture"]}
+GROUPS = {
+    "eval": ["model", "suite", "decoding", "engine", "judge", "paths"],
+    "train": ["train", "train/data"],
+    "data": ["mixture"],
+}
 CHOICES = [
     (verb, group, file.stem)
     for verb, groups in GROUPS.items()
@@ -63,6 +67,8 @@ def test_every_choice_of_every_group_composes(verb, group, name, monkeypatch):
     missing = ["model._target_=models.constant.Constant"] if (group, name) == ("model", "custom") else []
     if group == "model" and name.startswith("sphinx"):
         missing = ["model.weights=folder"]
+    if group == "judge":
+        missing = {"local": ["judge.model=judge-7b"], "replay": ["judge.folder=judged"]}.get(name, [])
     read(SHAPES[verb], composed(verb, f"{group}={name}", *empty, *missing))
 
 
