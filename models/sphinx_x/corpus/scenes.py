@@ -62,6 +62,14 @@ def place_of(box: Box, width: int, height: int) -> str:
     return f"{row} {column}".strip() or "middle"
 
 
+def _corner(box: Box, width: int, height: int) -> str:
+    """Which quarter of the picture, ``top left`` to ``bottom right``; nothing for what lies near a middle line."""
+    right, down = (middle - length / 2 for middle, length in zip(box.centre, (width, height), strict=True))
+    if min(abs(right), abs(down)) < _MARGIN_PX:
+        return ""
+    return f"{'bottom' if down > 0 else 'top'} {'right' if right > 0 else 'left'}"
+
+
 def place_word(thing: Thing, width: int, height: int) -> str:
     """`place_of` a thing."""
     return place_of(thing.box, width, height)
@@ -288,14 +296,14 @@ def exists(scene: Scene, rng: random.Random) -> Turn | None:
     form = rng.random()
     if rng.random() < 0.5:
         thing = rng.choice(scene.things)
-        text = _pair(thing) if form < 0.55 else thing.shape if form < 0.85 else f"{thing.colour} object"
+        text = _pair(thing) if form < 0.45 else thing.shape if form < 0.88 else f"{thing.colour} object"
         return yes_no("exists", ask("exists", rng, with_article(text)), True, rng, place_word(thing, *scene.image.size))
-    if form < 0.55:
+    if form < 0.45:
         missing = _absent(scene, rng)
         return missing and yes_no("exists", ask("exists", rng, with_article(f"{missing[1]} {missing[0]}")), False, rng)
     shapes = [shape for shape in SHAPES if all(t.shape != shape for t in scene.things)]
     colours = [colour for colour in _COLOURS if all(t.colour != colour for t in scene.things)]
-    text = rng.choice(shapes) if form < 0.85 else f"{rng.choice(colours)} object"
+    text = rng.choice(shapes) if form < 0.88 else f"{rng.choice(colours)} object"
     return yes_no("exists", ask("exists", rng, with_article(text)), False, rng)
 
 
@@ -353,9 +361,9 @@ def relation_choice(scene: Scene, rng: random.Random) -> Turn | None:
         return found and choice("choice_place", ask("relation", rng, found[0], found[1]), found[2], tuple(_RELATIONS), rng)
     thing = rng.choice(scene.things)
     text = describe(thing, scene.things, rng)
-    corner = place_word(thing, *scene.image.size)
+    corner = _corner(thing.box, *scene.image.size)
     corners = [f"{row} {column}" for row in ("top", "bottom") for column in ("left", "right")]
-    return choice("choice_place", ask("where", rng, text), corner, corners, rng) if text and corner in corners else None
+    return choice("choice_place", ask("where", rng, text), corner, corners, rng) if text and corner else None
 
 
 def which_choice(scene: Scene, rng: random.Random) -> Turn | None:
