@@ -1,13 +1,7 @@
-"""MMBench dev EN in small: one TSV with pictures in base64, every question in all rotations of its options.
-
-The first rows hold the questions as they are, with pictures; the rotated rows follow (index + k * 1,000,000) and point to the
-picture's row by its index, the short form that VLMEvalKit's files use.
-"""
+"""MMBench dev EN in small: one TSV with pictures in base64, every question in all rotations of its options."""
 
 from __future__ import annotations
 
-import base64
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +10,9 @@ from typing import Final
 from PIL import Image
 
 from harness.world import Chart, Dice, Scene, combinations
-from tasks.mini.draws import NUMBER_WORDS, Options, asked, encoded, name_of, options, places, worlds
+from tasks.mini.draws import NUMBER_WORDS, asked, name_of, options, places, worlds
 from tasks.mini.findings import dealt, extremes, related, signs
+from tasks.mini.rotations import Turned, write_table
 from tasks.mini.sizes import Size
 from tasks.mini.wordings import wording
 
@@ -26,7 +21,6 @@ COLUMNS: Final = (
     *("index", "question", "hint", "A", "B", "C", "D", "answer", "category", "image"),
     *("source", "l2-category", "comment", "split"),
 )
-ROTATION: Final = 1_000_000
 _L2: Final = {
     **dict.fromkeys(("attribute_recognition", "object_localization", "ocr"), "finegrained_perception (instance-level)"),
     **dict.fromkeys(("spatial_relationship", "attribute_comparison"), "finegrained_perception (cross-instance)"),
@@ -124,26 +118,15 @@ def _items(seed: int, sizes: Sequence[int]) -> list[_Item]:
     return dealt((_attribute(seed), _count(seed), _place(seed), _relation(seed), words, comparisons, _value(seed)), sizes)
 
 
-def _rotated(mixed: Options, k: int) -> tuple[list[str], str]:
-    """Shift the options by ``k``; return them as four columns, blank where there is none, and the letter of the answer."""
-    shifted = mixed.texts[k:] + mixed.texts[:k]
-    return [*shifted, *[""] * (4 - len(shifted))], "ABCD"[(mixed.right - k) % len(shifted)]
-
-
 def write(folder: Path, seed: int, size: Size) -> None:
     """Write the questions, each with all its rotations, below ``folder``; a kind of question is a part."""
     items = _items(seed, size.split(_WEIGHTS))
     dice = Dice("mmbench", seed, "eval")
     decks = {choices: places(dice, choices) for choices in (2, 3, 4)}
-    asked_with = [options(dice, item.answer, item.lures, next(decks[1 + len(item.lures)])) for item in items]
-    with (folder / FILE).open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(COLUMNS)
-        for k in range(4):
-            for index, (item, mixed) in enumerate(zip(items, asked_with, strict=True)):
-                if k < len(mixed.texts):
-                    columns, letter = _rotated(mixed, k)
-                    picture = str(index) if k else base64.b64encode(encoded(item.image)).decode()
-                    category = item.kind.partition("/")[0]
-                    row = (index + k * ROTATION, item.question, item.hint, *columns, letter, category, picture)
-                    table.writerow((*row, "mini world", _L2[category], "", "dev"))
+    turned = []
+    for item in items:
+        category = item.kind.partition("/")[0]
+        mixed = options(dice, item.answer, item.lures, next(decks[1 + len(item.lures)]))
+        more = {"hint": item.hint, "l2-category": _L2[category], "split": "dev"}
+        turned.append(Turned(item.image, item.question, mixed, category, more))
+    write_table(folder / FILE, COLUMNS, turned)

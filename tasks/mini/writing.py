@@ -23,6 +23,8 @@ BENCHMARKS: Final = (
     *("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "videobench", "pope"),
     *("okvqa", "vqav2", "vizwiz", "textvqa", "gqa", "scienceqa", "iconqa", "ocrvqa", "ai2d"),
     *("chartqa", "infovqa", "deepform", "kleister_charity", "wikitablequestions", "tabfact", "visualmrc"),
+    *("mmbench_cn", "ccbench", "seedbench", "qbench_a1", "mmvp", "hallusionbench"),
+    *("mmmu_val", "cmmmu", "tiny_lvlm_ehub", "aesbench"),
 )
 """Mini benchmarks, each a module of this package with a function ``write(folder, seed, size)``."""
 
