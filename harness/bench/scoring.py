@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
-from harness.metrics import grounding, number, vqa
+from harness.conventions import extraction
+from harness.metrics import captions, grounding, number, vqa
 from harness.metrics.aggregate import Metric, Rows, aggregate, all_of, mean
 from harness.metrics.choice import correct, yes_no_metrics, yes_no_score
-from harness.metrics.text import anls
+from harness.metrics.denotation import denotation_score
+from harness.metrics.text import anls, equals, lowered
 from harness.parsers.box import first_brackets
 from harness.parsers.choice import letter_then_text
 from harness.parsers.text import as_given
+from harness.parsers.values import items
 from harness.parsers.yes_no import first_four_characters
 from harness.scoring import score_reply
 from harness.task import Convention, Score
@@ -44,7 +47,7 @@ class Case:
     name: str
     make: Callable[[random.Random, int], Fed]
     convention: Convention
-    peer_per_s: float
+    peer_per_s: float | None = None
     aim: float | None = None
     forget: Callable[[], None] = lambda: None
 
@@ -63,8 +66,11 @@ def _row(case: Case, items: int, passes: int) -> dict[str, Any]:
     fed = case.make(random.Random(0), items)
     _pass(case.convention, fed[: items // 10])  # what is imported late is imported now
     rate = len(fed) / statistics.median(_timed(case, fed) for _ in range(passes))
+    row: dict[str, Any] = {"name": case.name, "items_per_s": round(rate)}
+    if case.peer_per_s is None:
+        return {**row, "lmms_eval_per_s": None, "times": None, "aim": None, "ok": None}
     ratio = rate / case.peer_per_s
-    row = {"name": case.name, "items_per_s": round(rate), "lmms_eval_per_s": round(case.peer_per_s), "times": round(ratio, 1)}
+    row |= {"lmms_eval_per_s": round(case.peer_per_s), "times": round(ratio, 1)}
     return {**row, "aim": case.aim, "ok": None if case.aim is None else ratio >= case.aim}
 
 
@@ -167,6 +173,38 @@ def _rotations(dice: random.Random, n: int) -> Fed:
     return fed
 
 
+def _pairs(dice: random.Random, n: int) -> Fed:
+    fed = []
+    for i in range(n):
+        value = _text(dice)
+        accepted = ((value, value.title()),) if dice.random() < 0.8 else ()
+        reply = dice.choice((value.upper(), _text(dice), "None"))
+        fed.append((Sample(id=str(i), references=(value,), cluster=str(i // 5), fields={"values": accepted}), reply))
+    return fed
+
+
+def _denotations(dice: random.Random, n: int) -> Fed:
+    fed = []
+    for i in range(n):
+        targets = tuple(dice.choice((_text(dice), f"{dice.randrange(10**6):,}")) for _ in range(dice.choice((1, 1, 1, 2))))
+        canonical = [target.replace(",", "") if target[0].isdigit() else target for target in targets]
+        reply = dice.choice(("\t".join(canonical), f"{targets[0]} (all) [1]", _text(dice)))
+        fed.append((Sample(id=str(i), references=targets, fields={"canonical": canonical}), reply))
+    return fed
+
+
+def _sentences(dice: random.Random, n: int) -> Fed:
+    said = [f"It is {_text(dice)}, because the {_text(dice)} doesn't (see {_text(dice)})." for _ in range(n)]
+    corpus = captions.Corpus.of([text] for text in said)
+    return [
+        (
+            Sample(id=str(i), references=(text,), fields={"corpus": corpus}),
+            dice.choice((text, _misspelt(dice, text), said[i - 1])),
+        )
+        for i, text in enumerate(said)
+    ]
+
+
 def _scored(measure: Callable[[str, Sequence[str]], float]) -> Score:
     def score(parsed: Parsed, sample: Sample) -> Mapping[str, float]:
         return {"score": 0.0 if parsed.answer is None else measure(parsed.answer, sample.references)}
@@ -191,6 +229,14 @@ _GROUNDED = Convention(
     parse=first_brackets, score=grounding.frame_score("square"), metrics=grounding.HIT_METRICS, primary="accuracy"
 )
 
+_DENOTED = Convention(
+    parse=items, score=denotation_score(), primary="accuracy", metrics=(Metric(name="accuracy", estimator=mean("correct")),)
+)
+_SENTENCES = Convention(
+    parse=as_given, score=captions.caption_score, primary="cider",
+    metrics=(Metric(name="cider", estimator=mean("cider")), *captions.METRICS[1:]),
+)  # fmt: skip
+
 CASES = (
     Case(name="ANLS, three references", make=_texts, convention=_mean_of(anls), peer_per_s=1_044, aim=20),
     Case(
@@ -204,4 +250,10 @@ CASES = (
         forget=number.to_float.cache_clear,
     ),
     Case(name="yes/no in pairs (MME)", make=_yes_no, convention=_PAIRS, peer_per_s=164_509),
+    Case(name="exact match", make=_texts, convention=_mean_of(equals(lowered))),
+    Case(name="F1 over pairs", make=_pairs, convention=extraction("property")["official"]),
+    Case(name="denotations (WTQ)", make=_denotations, convention=_DENOTED),
+    Case(
+        name="CIDEr, ROUGE-L, BLEU", make=_sentences, convention=_SENTENCES, forget=captions.tokens_of.cache_clear,
+    ),
 )  # fmt: skip

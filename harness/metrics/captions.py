@@ -28,9 +28,14 @@ Gram = tuple[str, ...]
 
 
 @lru_cache(maxsize=32768)
+def tokens_of(text: str) -> tuple[str, ...]:
+    """The tokens of a text (`ptb_words`), kept, as every reference is asked for them several times."""
+    return tuple(ptb_words(text))
+
+
 def words(text: str) -> tuple[str, ...]:
     """The words of a text; the tokens that hold a blank of their own, such as ``3 1/2``, are several."""
-    return tuple(" ".join(ptb_words(text)).split())
+    return tuple(" ".join(tokens_of(text)).split())
 
 
 def grams(tokens: Sequence[str]) -> Counter[Gram]:
@@ -38,7 +43,7 @@ def grams(tokens: Sequence[str]) -> Counter[Gram]:
     return Counter(tuple(tokens[i : i + n]) for n in range(1, ORDERS + 1) for i in range(len(tokens) - n + 1))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Corpus:
     """In how many of ``size`` samples' references each n-gram occurs."""
 
@@ -101,10 +106,10 @@ def rouge_l(prediction: str, references: Sequence[str]) -> float:
     """
     from rapidfuzz.distance import LCSseq
 
-    said = ptb_words(prediction) or [""]
+    said = tokens_of(prediction) or ("",)
     shares = []
     for reference in references:
-        true = ptb_words(reference) or [""]
+        true = tokens_of(reference) or ("",)
         common = LCSseq.similarity(said, true)
         shares.append((common / len(said), common / len(true)))
     precision, recall = (max(column) for column in zip(*shares, strict=True)) if shares else (0.0, 0.0)

@@ -77,7 +77,7 @@ _PATTERNS: Final = tuple(
                 r"[A-Za-z](?:\.[A-Za-z])*\.(?:-[A-Za-z]+)?",
                 r"(?:[A-Za-z]+-)?[UE]\.[SUK]\.",
                 # Addresses, files and names of networks.
-                rf"https?://{_IN_URL}+{_AT_END_OF_URL}",
+                rf"(?i:https?)://{_IN_URL}+{_AT_END_OF_URL}",
                 rf"www\.(?:[^ \t\f\r\"<>|.!?(){{}},]{{1,99}}\.){{1,20}}[a-zA-Z]{{2,4}}(?:/{_IN_URL}+{_AT_END_OF_URL})?",
                 rf"(?:[^ \t\f\r\"`'<>|.!?(){{}},$-]{{1,99}}\.){{1,20}}(?:com|net|org|edu)(?:/{_IN_URL}+{_AT_END_OF_URL})?",
                 r"[a-zA-Z0-9][^ \t\f\r\"<>|(){}@]{0,99}@"
@@ -103,6 +103,7 @@ _PATTERNS: Final = tuple(
     )
     for pattern in patterns
 )
+_PLAIN_WORD: Final = re.compile(r"[A-Za-z]+(?= |\Z)")
 _JOINED: Final = frozenset(("cannot", "gonna", "gotta", "lemme", "gimme", "wanna"))
 """Written as one, counted as two words, of which the first has three letters."""
 
@@ -123,6 +124,11 @@ def _tokens(text: str) -> list[str]:
     while at < len(text):
         if _skipped(text[at]):
             at += 1
+            continue
+        plain = _PLAIN_WORD.match(text, at)
+        if plain:  # no pattern reaches over a blank from letters
+            found += _written(plain[0])
+            at = plain.end()
             continue
         longest, end = 0, at + 1
         for pattern in _PATTERNS:
