@@ -21,7 +21,7 @@ def matched(predictions: Sequence[str], references: Accepted) -> tuple[int, int]
     """Count the predictions that match a reference, and the references that match a prediction.
 
     Each is taken in order and uses up the first that is left and equal, so that a better assignment may be missed where one text
-    stands for two values, and the two counts may differ, as the official scorer's.
+    stands for two values. The two are counted apart, as the official scorer does.
 
     Source: due-benchmark/evaluator at 75c0f55, ``due_evaluator/scorers/fscorer.py``.
 

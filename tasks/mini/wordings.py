@@ -77,7 +77,7 @@ EVAL_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "ai2d/right": ("What lies to the right of the {other} in the diagram?",),
     "ai2d/above": ("What lies above the {other} in the diagram?",),
     "ai2d/below": ("What lies below the {other} in the diagram?",),
-    "chartqa/value": ("What value does bar {name} have?",),
+    "chartqa/value": ("How high does bar {name} reach?",),
     "chartqa/highest": ("Which bar reaches the highest value?",),
     "chartqa/lowest": ("Which bar reaches the lowest value?",),
     "infovqa/entry": ("What does the infographic give for {name}?",),
