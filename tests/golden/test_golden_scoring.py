@@ -8,10 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import feeding, feeding_documents, feeding_exact, feeding_files, feeding_mllm, feeding_subjects, feeding_vqa
+from tests.golden import (
+    feeding,
+    feeding_documents,
+    feeding_exact,
+    feeding_files,
+    feeding_judged,
+    feeding_mllm,
+    feeding_subjects,
+    feeding_vqa,
+)
 
 FEEDERS = feeding.FEEDERS | feeding_files.FEEDERS | feeding_vqa.FEEDERS | feeding_exact.FEEDERS | feeding_documents.FEEDERS
-FEEDERS |= feeding_mllm.FEEDERS | feeding_subjects.FEEDERS
+FEEDERS |= feeding_mllm.FEEDERS | feeding_subjects.FEEDERS | feeding_judged.FEEDERS
 HERE = Path(__file__).parent / "scoring"
 OTHERS = [Path(name) for name in os.environ.get("RIDDLE_GOLDEN", "").split(os.pathsep) if name]
 FILES = [path for folder in (HERE, *OTHERS) for path in sorted(folder.glob("*.json"))]

@@ -1,0 +1,100 @@
+"""Feeds the judged benchmarks: the judge's words stand in the files, and are read as a run reads them from its store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.catalog import find_task
+from harness.data.sources import Row
+from harness.scoring import score_judged, score_reply
+from harness.store import Stored
+from harness.task import Convention
+from harness.types import Response, Sample, Scored
+from tests.golden.feeding import Check, Feeder, Golden, peer, values
+
+
+def judged(convention: Convention, sample: Sample, reply: str, words: Sequence[str]) -> Scored:
+    """Score a reply by the first word that can be read, or else the last, as the judge phase does."""
+    assert convention.judging is not None
+    words = words[: convention.judging.attempts]
+    word = next((one for one in words if convention.judging.read(one, sample).answer is not None), words[-1])
+    row = score_reply(convention, sample, reply)
+    return score_judged(convention, convention.judging, row, sample, ("k", Stored(Response(key="k", text=word))))
+
+
+def rounded(numbers: Mapping[str, float], by: float, decimals: int = 1) -> dict[str, float]:
+    return {name: round(by * value, decimals) for name, value in numbers.items()}
+
+
+def llava_bench_wild(golden: Golden) -> Iterator[Check]:
+    task, expected, data = find_task("llava_bench_wild"), golden["expected"], golden["data"]
+    captions = {one["image"]: one["caption"] for one in data["context"]}
+    answers = {one["question_id"]: one["text"] for one in data["answers_reference"]}
+    records = [
+        Row({**one, "image": None, "caption": captions[one["image"]], "gpt_answer": answers[one["question_id"]]}, "golden")
+        for one in data["questions"]
+    ]
+    replies = [one["text"] for one in golden["predictions"]["answers_model"]]
+    fed = list(zip(task.samples(records), replies, golden["predictions"]["judge_reviews"], strict=True))
+
+    def rows_by(name: str) -> tuple[list[Scored], dict[str, float]]:
+        rows = [judged(task.conventions[name], sample, reply, [review]) for sample, reply, review in fed]
+        return rows, values(task.conventions[name], rows)
+
+    rows, got = rows_by("official")
+    for row, pair in zip(rows, expected["tuples"], strict=True):
+        yield Check(f"{row.sample_id} pair", [row.scores["reference"], row.scores["model"]], [float(one) for one in pair])
+    for part, numbers in expected["scores"].items():
+        of = "" if part == "all" else f"/{part.removeprefix('llava_bench_')}"
+        yield Check(f"{part} relative", 100 * got[f"relative{of}"], numbers["relative"])
+        for side in ("reference", "model"):
+            yield Check(f"{part} {side}", round(10 * round(got[f"{side}{of}"], 3), 1), numbers[f"{side}_x10"])
+    rows, got = rows_by("lmms_eval")
+    for row, pair in zip(rows, peer(golden, "lmms-eval parsed") or [], strict=False):
+        yield Check(f"lmms_eval {row.sample_id}", [row.scores["reference"], row.scores["model"]], [float(one) for one in pair])
+    for part, number in (peer(golden, "lmms-eval relative") or {}).items():
+        yield Check(f"lmms_eval {part}", 100 * got["relative" if part == "all" else f"relative/{part}"], number)
+    _, got = rows_by("vlmevalkit")
+    for part, number in (peer(golden, "VLMEvalKit formula") or {}).items():
+        yield Check(f"vlmevalkit {part}", 100 * got["relative" if part == "overall" else f"relative/{part}"], number)
+
+
+def mmvet(golden: Golden) -> Iterator[Check]:
+    task, expected = find_task("mmvet"), golden["expected"]
+    official = task.conventions["official"]
+    records = [Row({**one, "image": None, "question_id": name}, name) for name, one in golden["data"].items()]
+    samples = list(task.samples(records))
+    runs: list[dict[str, float]] = []
+    first_run: list[Scored] = []
+    for number in range(golden["source_of_truth"]["num_run"]):
+        said = golden["predictions"]
+        rows = [judged(official, one, said[one.id]["answer"], said[one.id]["judge_replies_by_run"][number]) for one in samples]
+        for row in rows:
+            yield Check(f"run {number} {row.sample_id}", row.scores["grade"], expected["per_item_scores"][row.sample_id][number])
+        runs.append(values(official, rows))
+        first_run = rows if number == 0 else first_run
+        yield Check(f"run {number}", 100 * runs[-1]["total"], expected["unrounded_total_percent"][number])
+    got = {name: sum(run[name] for run in runs) / len(runs) for name in runs[0]}
+    percent = rounded(got, 100)
+    for theirs, number in expected["capabilities_percent"].items():
+        if theirs not in ("std", "runs"):
+            yield Check(theirs, percent["total" if theirs == "total" else f"capability/{theirs}"], number)
+    for theirs, number in expected["integrations_percent"].items():
+        if theirs not in ("total", "std", "runs"):
+            yield Check(theirs, percent[f"integration/{'_'.join(sorted(theirs.split('_')))}"], number)
+    for entry in peer(golden, "VLMEvalKit MMVet_acc") or []:
+        label = entry["Category"]
+        # a question with one capability counts twice there: as the capability, and as the set that bears its name
+        weights = {one.id: (label in (of := golden["data"][one.id]["capability"])) + (of == [label]) for one in samples}
+        graded = [(weights[row.sample_id], row.scores["grade"]) for row in first_run]
+        twice = sum(w * x for w, x in graded) / max(1, sum(weights.values()))
+        yield Check(f"vlmevalkit {label}", 100 * (runs[0]["total"] if label == "Overall" else twice), entry["acc"])
+    prompt = task.conventions["official"].judging
+    assert prompt is not None
+    first = samples[0]
+    (asked,) = prompt.ask(first, golden["predictions"][first.id]["answer"], 0).parts
+    tail = expected["judge_prompt_tail_of_first_item"]
+    yield Check("prompt", getattr(asked, "text", "")[-len(tail) :], tail)
+
+
+FEEDERS: dict[str, Feeder] = {"llava_bench_wild": llava_bench_wild, "mmvet": mmvet}
