@@ -228,14 +228,18 @@ def replies_of(result: Result) -> list[str | None]:
 
 @pytest.mark.parametrize(("name", "writer"), [(name, writer) for name in TASKS for writer in (*GENERIC, *OWN.get(name, ()))])
 def test_each_reply_reaches_its_sample(name: str, writer: Writer, cases: dict[str, Case], tmp_path: Path) -> None:
-    case = cases[name]
+    assert joined_whole(cases[name], writer, tmp_path).run["model"]["kind"] == "replies"
+
+
+def joined_whole(case: Case, writer: Writer, tmp_path: Path) -> Result:
+    """Score the file that a writer makes, and see that each reply is with its sample."""
     folder = tmp_path / "replies"
     folder.mkdir()
     result = score_replies(case.task, case.data, writer(case, folder), model_name="a", runs=tmp_path / "runs", data_name="mini")
     joined = result.run["replies"]
     assert replies_of(result) == list(case.replies), joined
     assert (result.missing, joined["extra"]["n"], joined["duplicates"]["n"]) == (0, 0, 0)
-    assert result.run["model"]["kind"] == "replies"
+    return result
 
 
 @pytest.mark.parametrize("name", TASKS)
