@@ -30,7 +30,9 @@ class _Document:
 def _page(page: Page, dice: Dice) -> _Document:
     sentences = dice.sample(EVAL_TEMPLATES["docvqa/field"], _PER_DOCUMENT)
     fields = dice.sample(page.fields, _PER_DOCUMENT)
-    asked = tuple((sentence.format(name=field.name.lower()), field.value) for sentence, field in zip(sentences, fields, strict=True))
+    asked = tuple(
+        (sentence.format(name=field.name.lower()), field.value) for sentence, field in zip(sentences, fields, strict=True)
+    )
     return _Document(page.image, "form", asked)
 
 
