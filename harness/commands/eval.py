@@ -26,6 +26,9 @@ from harness.task import Task
 
 CONFIG = EvalConfig
 
+GO_ON = "all replies are stored; the same command with judge=openai, local or replay goes on from them"
+"""What to do where nobody has judged."""
+
 
 def run(config: EvalConfig) -> Outcome:
     """Evaluate one model on all benchmarks asked for; a benchmark that fails does not keep the others from being run.
@@ -50,7 +53,7 @@ def run(config: EvalConfig) -> Outcome:
         try:
             rows = _rows(task, model, judge, place, settings, config)
             results += rows
-            problems += list(_unscored(task, rows))
+            problems += list(unscored(task, rows, GO_ON))
         except Interrupted as error:
             problems.append(Problem.of(error, task.name))
             break
@@ -206,10 +209,9 @@ def _judge(config: EvalConfig, tasks: Sequence[Task]) -> Model | None:
     return None
 
 
-def _unscored(task: Task, rows: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+def unscored(task: Task, rows: Sequence[Mapping[str, Any]], advice: str) -> Iterator[Problem]:
     """Yield a problem if replies are there and their score is not, because nobody has judged them."""
     if any(row["judge"] == UNSCORED for row in rows):
-        advice = "all replies are stored; the same command with judge=openai, local or replay goes on from them"
         yield Problem("Unscored", f"{UNSCORED}: {advice}", task.name)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.catalog import Catalog
-from harness.commands.eval import result_table, run_row
+from harness.commands.eval import result_table, run_row, unscored
 from harness.commands.outcome import Outcome
 from harness.commands.places import place_of
 from harness.commands.spread import ALL, noted, spreads
@@ -35,7 +35,8 @@ def run(config: ScoreConfig) -> Outcome:
         config=dataclasses.asdict(config),
     )
     rows = [{**run_row(result), "replies": dict(result.run["replies"])} for result in results]
-    return Outcome(noted(task, rows) if config.convention == ALL else tuple(rows))
+    problems = tuple(unscored(task, rows, "give replies with what a judge took out of them (field extraction)"))
+    return Outcome(tuple(noted(task, rows)) if config.convention == ALL else tuple(rows), problems)
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:

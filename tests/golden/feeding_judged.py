@@ -97,4 +97,19 @@ def mmvet(golden: Golden) -> Iterator[Check]:
     yield Check("prompt", getattr(asked, "text", "")[-len(tail) :], tail)
 
 
-FEEDERS: dict[str, Feeder] = {"llava_bench_wild": llava_bench_wild, "mmvet": mmvet}
+def infimm_eval(golden: Golden) -> Iterator[Check]:
+    task, expected = find_task("infimm_eval"), golden["expected"]
+    official = task.conventions["official"]
+    held = {"Question": "Why?", "Answer": "So.", "Image path": []}
+    records = [
+        Row({**held, "key": one["id"], "Category": one["category"], "Complexity": one["complexity"]}, one["id"])
+        for one in golden["data"]
+    ]
+    grades = golden["predictions"]["judge_scores_0_to_1"]
+    got = values(official, [judged(official, one, "Hence.", [str(grades[one.id])]) for one in task.samples(records)])
+    for theirs, number in expected.items():
+        name = next(name for name in (theirs, f"category/{theirs}", f"complexity/{theirs}") if name in got)
+        yield Check(theirs, 100 * got[name], number)
+
+
+FEEDERS: dict[str, Feeder] = {"llava_bench_wild": llava_bench_wild, "mmvet": mmvet, "infimm_eval": infimm_eval}
