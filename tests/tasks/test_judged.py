@@ -68,7 +68,7 @@ def infimm(folder: Path) -> None:
 
 WRITERS = {"llava_bench_wild": llava, "mmvet": mmvet, "infimm_eval": infimm}
 EXPECTED = {"llava_bench_wild": 0.538, "mmvet": 0.5, "infimm_eval": (2 + 1 + 1 + 3 * 0.25) / 7}
-"""LLaVA-Bench: three reviews 8 6, two 8 2, one with a comma and a blank (officially -1 -1): 3.5 / 6.5 in percent to one decimal."""
+"""LLaVA-Bench: three reviews 8 6, two 8 2, one "8, 2" (officially -1 -1): 3.5 / 6.5 in percent to one decimal."""
 
 
 @pytest.fixture
