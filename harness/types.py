@@ -38,7 +38,7 @@ class MediaSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of text in a prompt; ``role`` is ``system`` for what is said to a chat model before the question (judges' prompts)."""
+    """A piece of text in a prompt; ``role`` is ``system`` for what a chat model is told before the question."""
 
     text: str
     role: Literal["user", "system"] = "user"
