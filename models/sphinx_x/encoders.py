@@ -26,6 +26,23 @@ class _SeesViews:
         return self.input_size
 
 
+class _SeesPatches(_SeesViews):
+    """What vision transformers have in common: a token a patch."""
+
+    patch: int
+    width: int
+
+    @property
+    def channels(self) -> int:
+        """Channels of one token."""
+        return self.width
+
+    @property
+    def side(self) -> int:
+        """Tokens along one side of a view."""
+        return self.input_size // self.patch
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConvNextEncoder(_SeesViews):
     """A ConvNeXt trunk: the map of its last stage, layer-normalised at each pixel.
@@ -63,7 +80,7 @@ class ConvNextEncoder(_SeesViews):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dinov2Encoder(_SeesViews):
+class Dinov2Encoder(_SeesPatches):
     """A DINOv2 vision transformer: patch tokens after the final LayerNorm (and the class token where the variant asks)."""
 
     kind: Literal["dinov2"] = "dinov2"
@@ -83,19 +100,9 @@ class Dinov2Encoder(_SeesViews):
     std: tuple[float, float, float] = CLIP_STD
     """Statistics this encoder expects; views arrive normalised with the variant's own and are renormalised if these differ."""
 
-    @property
-    def channels(self) -> int:
-        """Channels of one token."""
-        return self.width
-
-    @property
-    def side(self) -> int:
-        """Tokens along one side of a view."""
-        return self.input_size // self.patch
-
 
 @dataclass(frozen=True, kw_only=True)
-class ClipEncoder(_SeesViews):
+class ClipEncoder(_SeesPatches):
     """A CLIP vision transformer: all tokens after the last LayerNorm, without the projection into the space of texts.
 
     Attributes:
@@ -113,16 +120,6 @@ class ClipEncoder(_SeesViews):
     mlp_ratio: int = 4
     activation: Literal["quick_gelu", "gelu"] = "quick_gelu"
     norm_eps: float = 1e-5
-
-    @property
-    def channels(self) -> int:
-        """Channels of one token."""
-        return self.width
-
-    @property
-    def side(self) -> int:
-        """Tokens along one side of a view."""
-        return self.input_size // self.patch
 
 
 @dataclass(frozen=True, kw_only=True)

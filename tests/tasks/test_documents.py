@@ -23,12 +23,11 @@ from harness.data.media import digest, open_image
 from harness.data.sources import read_records
 from harness.errors import DatasetError
 from harness.metrics.aggregate import Rows, aggregate
-from harness.plan import Source
 from harness.replies import score_replies
 from harness.scoring import score_reply
 from harness.types import Image, Sample
 from tasks.mini import EVAL_TEMPLATES, write
-from tests.tasks.test_score_layouts import Case, lines, plain_jsonl, replies_of, table
+from tests.tasks.test_score_layouts import Case, cases_of, lines, plain_jsonl, replies_of, table
 
 TASKS = ("chartqa", "infovqa", "deepform", "kleister_charity", "wikitablequestions", "tabfact", "visualmrc")
 N = 12
@@ -246,15 +245,7 @@ def test_equal_questions_have_ids_of_their_own(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    root = tmp_path_factory.mktemp("replies")
-    made = {}
-    for name in TASKS:
-        task = find_task(name)
-        data = tuple(write(root, [name], seed=5, n=8))
-        samples = list(Source.find(task, data).samples())
-        replies = [f"perhaps {n}" if n % 3 == 1 else f"{task.ideal(one)}{' ' * n}" for n, one in enumerate(samples)]
-        made[name] = Case(task, data, samples, replies)
-    return made
+    return cases_of(TASKS, tmp_path_factory.mktemp("replies"), 8)
 
 
 def in_order(case: Case, folder: Path) -> Path:

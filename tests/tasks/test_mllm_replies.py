@@ -27,20 +27,12 @@ from harness.task import Parse
 from harness.types import Sample
 from tasks.mini import write
 from tests.tasks.test_mini_mllm import TASKS
-from tests.tasks.test_score_layouts import Case, by_id_json_gz, joined_whole, lines, plain_jsonl, table, tsv
+from tests.tasks.test_score_layouts import Case, by_id_json_gz, cases_of, joined_whole, lines, plain_jsonl, table, tsv
 
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    root = tmp_path_factory.mktemp("mini")
-    made = {}
-    for name in TASKS:
-        task = find_task(name)
-        data = tuple(write(root, [name], seed=5, n=9))
-        samples = list(Source.find(task, data).samples())
-        replies = [f"perhaps {n}" if n % 3 == 1 else f"{task.ideal(one)}{' ' * n}" for n, one in enumerate(samples)]
-        made[name] = Case(task, data, samples, replies)
-    return made
+    return cases_of(TASKS, tmp_path_factory.mktemp("mini"), 9)
 
 
 def llava(case: Case, folder: Path) -> Path:

@@ -36,17 +36,23 @@ class Case:
     replies: Sequence[str]
 
 
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    root = tmp_path_factory.mktemp("mini")
+def cases_of(names: Sequence[str], root: Path, size: int) -> dict[str, Case]:
+    """Mini benchmarks below ``root``, by name."""
     made = {}
-    for name in TASKS:
+    for name in names:
         task = find_task(name)
-        data = tuple(write(root, [name], seed=5, n=60 if name == "refcoco_val" else 20))
+        data = tuple(write(root, [name], seed=5, n=size))
         samples = list(Source.find(task, data).samples())
         replies = [f"perhaps {n}" if n % 3 == 1 else f"{task.ideal(one)}{' ' * n}" for n, one in enumerate(samples)]
         made[name] = Case(task, data, samples, replies)
     return made
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
+    root = tmp_path_factory.mktemp("mini")
+    others = [name for name in TASKS if name != "refcoco_val"]
+    return cases_of(others, root, 20) | cases_of(["refcoco_val"], root, 60)
 
 
 def picture(sample: Sample) -> str:

@@ -9,27 +9,16 @@ from typing import Any
 
 import pytest
 
-from harness.catalog import find_task
-from harness.plan import Source
 from harness.replies import score_replies
 from harness.types import Sample
-from tasks.mini import write
-from tests.tasks.test_score_layouts import Case, lines, plain_jsonl, replies_of, table
+from tests.tasks.test_score_layouts import Case, cases_of, lines, plain_jsonl, replies_of, table
 
 TASKS = ("okvqa", "vqav2", "vizwiz", "textvqa", "gqa", "scienceqa", "iconqa", "ocrvqa", "ai2d")
 
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    root = tmp_path_factory.mktemp("mini")
-    made = {}
-    for name in TASKS:
-        task = find_task(name)
-        data = tuple(write(root, [name], seed=5, n=8))
-        samples = list(Source.find(task, data).samples())
-        replies = [f"perhaps {n}" if n % 3 == 1 else f"{task.ideal(one)}{' ' * n}" for n, one in enumerate(samples)]
-        made[name] = Case(task, data, samples, replies)
-    return made
+    return cases_of(TASKS, tmp_path_factory.mktemp("mini"), 8)
 
 
 def named(sample: Sample) -> str:

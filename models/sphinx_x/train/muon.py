@@ -50,7 +50,9 @@ class Muon(torch.optim.Optimizer):
         ahead = []
         for weight in weights:
             state = self.state[weight]
-            momentum = state.setdefault("momentum", torch.zeros_like(weight))
+            if "momentum" not in state:
+                state["momentum"] = torch.zeros_like(weight)
+            momentum = state["momentum"]
             momentum.lerp_(weight.grad, 1 - group["momentum"])
             ahead.append(torch.lerp(weight.grad, momentum, group["momentum"]))
         updates = orthogonalised(torch.stack(ahead).reshape(-1, *shape[-2:])).reshape(len(weights), *shape)

@@ -200,9 +200,7 @@ class _Run:
                 self._save()
             if progress.spent - evaluated > config.evaluate_s:
                 evaluated = progress.spent
-                self._save()
                 self._look()
-        self._save()
         self._look()
 
     def _log(self, losses: list[float], lr: float, norm: float, dense: dict[str, float]) -> None:
@@ -215,7 +213,8 @@ class _Run:
         log.info("talk %s %s", row, {key: round(value, 2) for key, value in dense.items()})
 
     def _look(self) -> None:
-        """Write the model as it stands, and how well it answers."""
+        """Save the run, the model as it stands, and how well it answers."""
+        self._save()
         if self.together.leads:
             checkpoint.save(self.folder / "model", self.training.model, self.tokenizer)
             self.evaluate()
