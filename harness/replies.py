@@ -20,8 +20,9 @@ from harness.data.reply_files import SUFFIXES, files_of
 from harness.errors import DatasetError, ResultError
 from harness.names import as_name
 from harness.plan import Source, convention_of
+from harness.rescore import aggregated, without_judge
 from harness.results import Result
-from harness.run import RUNS, aggregated, described, without_judge
+from harness.run import RUNS, described
 from harness.scoring import score_reply
 from harness.store import FILE, RunLock, Store
 from harness.task import Convention, Task
