@@ -21,7 +21,7 @@ from harness.engine.collect import Collector
 from harness.engine.retry import Backoff
 from harness.engine.stream import Exchange
 from harness.errors import ConfigError, ResultError
-from harness.judging import Judging, named, needed
+from harness.judging import Judging, named, needed, with_judge
 from harness.model import Capabilities, Model
 from harness.names import as_name
 from harness.plan import Planned, Source, described_parts, remembering
@@ -93,7 +93,7 @@ class Panel:
                 elsewhere = stack.enter_context(Elsewhere(self.runs, self.folder, self.judge.fingerprint, pattern))
             store = Store(self.folder)
             stack.callback(store.close)
-            for _ in range(self.judging.attempts):
+            for _ in range(self.judging.attempts + (self.judging.extraction is not None)):
                 self._round(store, elsewhere)
                 if not self._unread(store):
                     break
@@ -128,7 +128,7 @@ class Panel:
         """The samples whose replies need a judge."""
         for sample, (_, key, stored) in zip(self.source.samples(), self.replies.planned(), strict=True):
             if stored is not None:
-                row = score_stored(self.convention, sample, key, stored)
+                row = score_stored(with_judge(self.convention), sample, key, stored)
                 if row.failed is None and row.reply is not None and needed(row.parsed):
                     yield sample, row.reply
 
@@ -144,13 +144,21 @@ class Panel:
     def _next(self, store: Reader, sample: Sample, reply: str) -> tuple[Planned, bool]:
         """Return the request that decides: the first whose word can be read or is not there yet, else the last.
 
-        Also whether it is one that has not been asked although an earlier word could not be read.
+        Also whether it is one that has not been asked although another was before: an earlier word could not be read, or was
+        the answer taken out of the reply.
         """
+        first = self.judging.extraction
+        if first is not None:
+            planned = self._request(sample, first.ask(sample, reply), 0)
+            taken = store.get(planned.request.key)
+            if taken is None or taken.response.failure is not None:
+                return planned, False
+            reply = first.take(taken.response.text)
         for attempt in range(self.judging.attempts):
             planned = self._request(sample, self.judging.ask(sample, reply, attempt), attempt)
             stored = store.get(planned.request.key)
             if stored is None:
-                return planned, attempt > 0
+                return planned, attempt > 0 or first is not None
             if stored.response.failure is not None or self._readable(stored, sample):
                 break
         return planned, False

@@ -7,13 +7,13 @@ only: asking is the work of `harness.judged`, scoring that of `harness.scoring`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.types import Parsed, Query, Sample
 
 if TYPE_CHECKING:
-    from harness.task import Parse
+    from harness.task import Convention, Parse
 
 NEEDS_JUDGE = "needs judge"
 """How the reason begins where the official scorer hands the reply to a judge."""
@@ -29,6 +29,19 @@ RULE = "rule"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """A first question to the judge, where a scorer has it take the answer out of a reply before it decides on that answer.
+
+    Attributes:
+        ask: what to ask about a sample's reply.
+        take: what of the judge's word is put in the reply's place, be it empty.
+    """
+
+    ask: Callable[[Sample, str], Query]
+    take: Callable[[str], str] = str.strip
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judging:
     """How a judge is asked and understood.
 
@@ -39,6 +52,9 @@ class Judging:
         read: takes the answer out of the judge's word; unparsed if it cannot.
         attempts: how often at most.
         rule: whether the convention's parser alone gives a meaningful score, what it leaves over being wrong.
+        settles: decides which replies need no judge where there is one; the convention's parser unless given (`always` leaves
+            every reply to the judge, whatever the rule makes of it).
+        extraction: what the judge is asked first, where it decides in two steps.
     """
 
     prompt: str
@@ -46,11 +62,19 @@ class Judging:
     read: Parse
     attempts: int = 3
     rule: bool = False
+    settles: Parse | None = None
+    extraction: Extraction | None = None
 
 
 def always(reply: str, sample: Sample) -> Parsed:
     """The parser of benchmarks in which a judge decides everything."""
     return Parsed(None, NEEDS_JUDGE)
+
+
+def with_judge(convention: Convention) -> Convention:
+    """Return a convention as it reads replies where there is a judge."""
+    judging = convention.judging
+    return convention if judging is None or judging.settles is None else replace(convention, parse=judging.settles)
 
 
 def needed(parsed: Parsed) -> bool:

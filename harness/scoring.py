@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from harness.errors import DatasetError, ResultError
-from harness.judging import UNJUDGED, Judging, needed
+from harness.judging import UNJUDGED, Judging, needed, with_judge
 from harness.store import Stored
 from harness.task import Convention
 from harness.types import Parsed, Sample, Scored
@@ -125,6 +125,7 @@ def score_all(
     """
     rows = iter(planned)
     position = -1
+    reading = convention if verdicts is None else with_judge(convention)
     for position, sample in enumerate(samples):
         sample_id, key, stored = next(rows, (None, "", None))
         if sample_id != sample.id:
@@ -133,7 +134,7 @@ def score_all(
             )
         if stored is None:
             raise ResultError(f"sample {sample.id!r} has no response yet; the run is incomplete, give its command again")
-        row = score_stored(convention, sample, key, stored)
+        row = score_stored(reading, sample, key, stored)
         if verdicts is not None and convention.judging and row.failed is None and needed(row.parsed):
             verdict = verdicts(sample.id)
             if verdict is None:

@@ -19,14 +19,14 @@ import pytest
 
 from harness.errors import ConfigError, RunStopped
 from harness.judged import Replay
-from harness.judging import UNSCORED, Judging, always
+from harness.judging import UNSCORED, Extraction, Judging, always
 from harness.metrics.aggregate import Metric, mean
 from harness.plan import Settings
 from harness.results import Result, load_result
 from harness.run import evaluate, score_run
 from harness.store import Reader
 from harness.task import Convention
-from harness.types import Generation, Parsed, Query, Request, Sample, Text
+from harness.types import Failure, Generation, Parsed, Query, Request, Response, Sample, Text
 from models.openai_chat import OpenAIChat
 from tests.chat_server import ChatServer, Fault, completion
 from tests.harness.fakes import FakeModel, toy_task, write_toy
@@ -275,3 +275,41 @@ def test_a_killed_judge_phase_goes_on_where_it_was(tmp_path: Path) -> None:
         result = run(tmp_path, client(server, timeout_s=20))
     assert len(server.bodies) - before == N - kept and max(server.asked.values()) <= 2
     assert result.metric().value == 1 and (result.judge or {})["asked"] == N
+
+
+# --- in two steps, and where a rule would do -----------------------------------------------------------------------------
+
+
+def two_steps(request: Request) -> str:
+    text = "".join(getattr(part, "text", "") for part in request.parts)
+    return " half " if text.startswith("take") else "0.5" if "half?" in text else "?"
+
+
+def test_a_judge_may_first_take_the_answer_out_and_then_decide_on_it(tmp_path: Path) -> None:
+    first = Extraction(ask=lambda sample, text: Query(parts=(Text(f"take {sample.id}: {text}"),)))
+    task = toy_task(conventions={"official": replace(JUDGED, judging=replace(JUDGING, prompt="toy-3", extraction=first))})
+    fake = judge(two_steps)
+    result = run(tmp_path, fake, task)
+    assert result.metric().value == 0.5 and result.judge is not None and result.judge["asked"] == len(fake.asked) == 2 * N
+    again = judge(two_steps)
+    assert run(tmp_path, again, task).metric() == result.metric() and not again.asked
+    assert score_run(result.folder, task=task).metric() == result.metric()
+
+
+def test_an_answer_that_cannot_be_taken_out_fails_its_sample(tmp_path: Path) -> None:
+    first = Extraction(ask=lambda sample, text: Query(parts=(Text(f"take {sample.id}: {text}"),)))
+    task = toy_task(conventions={"official": replace(JUDGED, judging=replace(JUDGING, extraction=first))})
+
+    def broken(request: Request) -> object:
+        failed = Response(key=request.key, finish_reason="error", failure=Failure("model", "no"))
+        return failed if request.sample_id == "toy-1" else two_steps(request)
+
+    result = run(tmp_path, judge(broken), task, LENIENT)
+    assert result.failed == 1 and result.judge is not None and result.judge["unjudged"] == 1
+
+
+def test_where_there_is_a_judge_it_may_decide_what_the_rule_could(tmp_path: Path) -> None:
+    task = toy_task(conventions={"official": replace(RULED, judging=replace(JUDGING, rule=True, settles=always))})
+    assert run(tmp_path, task=task).metric().value == 2 / N
+    fake = judge()
+    assert run(tmp_path, fake, task).metric().value == 0.5 and len(fake.asked) == N
