@@ -29,7 +29,7 @@ demo: $(VENV)/.riddle-demo
 test: $(VENV)/.riddle-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --cov=harness.metrics --cov=harness.parsers --cov-branch --cov-report= --cov-fail-under=95
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist worksteal --cov=harness.metrics --cov=harness.parsers --cov-branch --cov-report= --cov-fail-under=95
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "riddle needs Python 3.11 or newer; none was found. Say make PYTHON=/path/to/python"; exit 1; }
