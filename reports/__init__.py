@@ -1,1 +1,4 @@
-"""What people read, computed from finished runs only: no model, no task and no network is needed for any of it."""
+"""What people read, computed from finished runs only: no model and no network is needed for any of it.
+
+Comparisons look up in the catalog how a benchmark counts; everything else needs no task either.
+"""

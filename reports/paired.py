@@ -90,13 +90,14 @@ def paired(
     import numpy as np
 
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    labels, code = np.unique(np.asarray(cluster), return_inverse=True)
+    labels, place = np.unique(np.asarray(cluster), return_inverse=True)
+    code = place.astype(np.int64)
     if not first.shape == second.shape == code.shape or first.ndim != 1 or not len(first):
         raise ValueError(f"paired scores of shape {first.shape} and {second.shape} with clusters of shape {code.shape}")
     d = second - first
     if not np.isfinite(d).all():
         raise ValueError(f"{int((~np.isfinite(d)).sum())} of {len(d)} paired scores are not finite numbers")
-    sums = np.bincount(code, weights=d, minlength=len(labels))
+    sums = np.bincount(code, weights=d, minlength=len(labels)).astype(np.float64)
     binary = len(labels) == len(d) and bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
     p, test = sign_flip(sums, seed=seed)
     se = clustered_se(d, code)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.metrics.rows import Rows, Where
@@ -45,6 +45,8 @@ class Moment:
         clusters: which clusters take part, bool[cluster_count].
         proportion: the value is a mean of zeros and ones.
         bounds: the smallest and largest possible value.
+        units: what the value is the plain mean of, one number a unit in the order of ``samples``; None if it is no such mean.
+        grouped: a unit is a group of samples.
     """
 
     value: float
@@ -54,6 +56,8 @@ class Moment:
     proportion: bool = False
     bounds: tuple[float, float] | None = (0.0, 1.0)
     reason: str | None = None
+    units: Floats | None = None
+    grouped: bool = False
 
     @property
     def n(self) -> int:
@@ -95,7 +99,7 @@ def all_of(score: str, by: str, where: Where = None) -> Estimator:
         with np.errstate(invalid="ignore"):
             np.minimum.at(worst, member, chosen.score(score))
         hit = np.where(np.isnan(worst), np.nan, (worst >= 1).astype(np.float64))
-        return _mean(chosen, hit, chosen.cluster[first], chosen.position[first])
+        return replace(_mean(chosen, hit, chosen.cluster[first], chosen.position[first]), grouped=True)
 
     return estimate
 
@@ -315,7 +319,8 @@ def _mean(rows: Rows, values: Floats, cluster: Ints, position: Ints) -> Moment:
     value = float(values.mean())
     binary = bool(np.isin(values, (0.0, 1.0)).all())
     bounds = (0.0, 1.0) if values.min() >= 0 and values.max() <= 1 else None
-    return _moment(rows, value, (values - value) / len(values), cluster, position, proportion=binary, bounds=bounds)
+    moment = _moment(rows, value, (values - value) / len(values), cluster, position, proportion=binary, bounds=bounds)
+    return replace(moment, units=values)
 
 
 def _moment(

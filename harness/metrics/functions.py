@@ -28,7 +28,7 @@ def function_of(compute: Callable[..., float], *parts: Estimator) -> Estimator:
         slopes = [_slope(compute, at, place) for place in range(len(at))]
         weighted = combine([(slope, _known(moment)) for slope, moment in zip(slopes, moments, strict=True)])(rows)
         reason = weighted.reason or ("the function is undefined here" if math.isnan(value) else None)
-        return replace(weighted, value=value, bounds=(0.0, 1.0), proportion=False, reason=reason)
+        return replace(weighted, value=value, bounds=(0.0, 1.0), proportion=False, units=None, reason=reason)
 
     return estimate
 
