@@ -12,6 +12,8 @@ from pathlib import Path
 from harness.data.sources import Row
 from harness.types import Record
 
+_LETTERED = re.compile(r"\s*\(?([A-Z])[:.)](.*)")
+
 
 def present(cell: object) -> bool:
     """Whether a cell says something; nothing is null, ``""`` or the text ``nan``, depending on the layout."""
@@ -29,6 +31,20 @@ def offered(record: Record, letters: str = "ABCD") -> tuple[str, ...]:
 def lettered(row: Row, root: Path) -> Row:
     """A step: gather the columns A to E in ``choices``, and make the letter in ``answer`` the place among them."""
     return row.but(choices=offered(row, "ABCDE"), answer="ABCDE".index(row["answer"]))
+
+
+def embedded(text: str) -> tuple[str, ...]:
+    r"""The options that a question holds as lines, each a letter from A on and a colon, a period or a bracket.
+
+    >>> embedded("Find x.\nChoices:\nA:1\nB: 2 cm\nC:"), embedded("Find x.")
+    (('1', '2 cm', ''), ())
+    """
+    found: list[str] = []
+    for line in text.split("\n"):
+        begins = _LETTERED.match(line)
+        if begins and begins[1] == chr(ord("A") + len(found)):
+            found.append(begins[2].strip())
+    return tuple(found)
 
 
 def content_key(*texts: str) -> str:

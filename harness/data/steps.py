@@ -7,6 +7,7 @@ files (`harness.data.tables`), and recognising layouts (`harness.data.sources`).
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from harness.boxes import Frame, corners, read, to_pixels
 from harness.data.media import read_header
 from harness.data.sources import Row, Step, listed, media_below
 from harness.errors import DatasetError
+from harness.types import FileSource
 
 
 def columns(**sources: str) -> Step:
@@ -103,6 +105,28 @@ def text_lists(*fields: str) -> Step:
     return lambda row, root: row.but(**{field: listed(row[field], row.where) for field in fields})
 
 
+def text_objects(*fields: str) -> Step:
+    """Read objects that a file keeps as text, ``"{'subject': 'Functions'}"`` in Python's spelling or JSON's.
+
+    Raises:
+        DatasetError: (the step) the text is no object.
+    """
+
+    def read_one(row: Row, field: str) -> Any:
+        value = row[field]
+        if not isinstance(value, str):
+            return value
+        try:
+            found = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise DatasetError(f"{row.where}: {field} {value[:80]!r} is no object")
+        return found
+
+    return lambda row, root: row.but(**{field: read_one(row, field) for field in fields})
+
+
 def whole_numbers(*fields: str) -> Step:
     """Turn floats into the integers they stand for: parquet files and data frames have no integer that may be absent."""
 
@@ -113,10 +137,14 @@ def whole_numbers(*fields: str) -> Step:
 
 
 def picture_facts(row: Row, root: Path) -> Row:
-    """Add ``width``, ``height`` and ``image_key`` (equal for equal pictures), read from the first bytes of ``image``, if any."""
-    if row.get("image") is None:
+    """Add ``width``, ``height`` and ``image_key`` (equal for equal pictures), read from the first bytes of ``image``, if any.
+
+    A file that is not there leaves the row as it is: annotations alone can be scored where no size is needed.
+    """
+    image = row.get("image")
+    if image is None or (isinstance(image, FileSource) and not image.path.exists()):
         return row
-    header = read_header(row["image"])
+    header = read_header(image)
     return row.but(width=header.width, height=header.height, image_key=header.key)
 
 

@@ -113,6 +113,11 @@ def without_marks(text: str) -> str:
     return text.lower().translate(_NO_MARKS)
 
 
+def without_blanks(text: str) -> str:
+    """Delete white space and dollar signs, lower-case, and drop a final period: for formulas, ``$(-2, 1]$.`` is ``(-2,1]``."""
+    return "".join(text.lower().replace("$", "").split()).removesuffix(".")
+
+
 def text_score(name: str, measure: Callable[[str, Sequence[str]], float]) -> Score:
     """The score ``name``: what a measure of a text against its references gives, and 0 where there is no answer."""
 

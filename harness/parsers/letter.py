@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from harness.parsers.text import stripped
 from harness.prompts import letters
 from harness.types import Parsed, Sample
 
@@ -120,6 +121,11 @@ def one_option(reply: str, sample: Sample) -> Parsed:
             return Parsed(own[0]) if len(own) == 1 else Parsed(None, f"several options named: {', '.join(own)}")
     own = _texts_in(reply, sample)
     return Parsed(own[0]) if len(own) == 1 else Parsed(None, "several options named" if own else "no option named")
+
+
+def option_or_text(reply: str, sample: Sample) -> Parsed:
+    """The option that the reply names (`one_option`); where the question has none, the reply without white space at its ends."""
+    return one_option(reply, sample) if sample.options else stripped(reply, sample)
 
 
 def _known(found: Iterable[str], offered: tuple[str, ...]) -> list[str]:

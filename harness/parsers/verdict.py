@@ -33,5 +33,14 @@ def correct_or_incorrect(verdict: str, sample: Sample) -> Parsed:
     return Parsed(UNCLEAR, "the judge finds the reply unclear")
 
 
+def one_or_zero(verdict: str, sample: Sample) -> Parsed:
+    """MathVerse's: 1 or 0, perhaps behind the label that the judge was to complete; all else is none.
+
+    Source: ZrrSkywalker/MathVerse evaluation/score_answer_s2.py at 937b090.
+    """
+    word = verdict.replace("Judgement:", "").strip()
+    return _found(word == "1", sample) if word in ("0", "1") else Parsed(None, "the judge says neither 1 nor 0")
+
+
 def _found(right: bool, sample: Sample) -> Parsed:
     return Parsed(sample.references[0] if right else WRONG)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from harness.catalog import find_task
 from harness.data.sources import Row
+from harness.data.steps import columns, text_objects
 from harness.scoring import score_judged, score_reply
 from harness.store import Stored
 from harness.task import Convention
 from harness.types import Response, Sample, Scored
-from tests.golden.feeding import Check, Feeder, Golden, peer, values
+from tests.golden.feeding import Check, Feeder, Golden, compare, peer, reading_extractions, rows_of, score, values
 
 
 def judged(convention: Convention, sample: Sample, reply: str, words: Sequence[str]) -> Scored:
@@ -112,4 +114,43 @@ def infimm_eval(golden: Golden) -> Iterator[Check]:
         yield Check(theirs, 100 * got[name], number)
 
 
-FEEDERS: dict[str, Feeder] = {"llava_bench_wild": llava_bench_wild, "mmvet": mmvet, "infimm_eval": infimm_eval}
+def mathverse(golden: Golden) -> Iterator[Check]:
+    """The replies are what stage 1 took out; the script was run with ``--quick_match``."""
+    task, expected = find_task("mathverse"), golden["expected"]
+    official = task.conventions["official"]
+    steps = (text_objects("metadata"), columns(question="question|", query_cot="query_cot|query_wo"))
+    records: list[Row] = []
+    for row in rows_of(golden):
+        for step in steps:
+            made = step(row, Path())
+            assert isinstance(made, Row)
+            row = made
+        records.append(row)
+    rows = score(reading_extractions(official), zip(task.samples(records), golden["predictions"], strict=True))
+    for row, item in zip(rows, expected["per_item"], strict=True):
+        yield Check(f"{item['i']} {row.sample_id}", row.scores["correct"], item["judgement"])
+    got, whole = values(official, rows), expected["aggregate"]
+    means = {"mean_of_six_versions": "six_versions", "mean_of_five_versions_without_text_only": "five_versions"}
+    yield from compare("all", got, whole, {"micro_over_all_rows": "accuracy"} | means)
+    for theirs, number in whole.get("printed_by_the_script", {}).items():
+        ours = next((name for group in PRINTED if (name := f"{group}/{theirs}") in got), "accuracy")
+        yield Check(theirs, round(got[ours], 3), number)
+    for version, numbers in expected["sub_scores"]["by_version"].items():
+        yield Check(version, got[f"version/{version}"], numbers["accuracy"])
+    for version, number in golden.get("peers_aggregate", {}).get("vlmevalkit_by_version_percent", {}).items():
+        yield Check(f"vlmevalkit {version}", round(100 * got[f"version/{version}"], 6), number)
+    judging = official.judging
+    assert judging is not None
+    for row, sample in zip(rows, task.samples(records), strict=True):
+        verdict = judged(official, sample, row.reply or "", ["Judgement: 1"])
+        yield Check(f"{row.sample_id} judged right", verdict.scores["correct"], 1)
+
+
+PRINTED = ("subfield", "subject", "version")
+
+FEEDERS: dict[str, Feeder] = {
+    "llava_bench_wild": llava_bench_wild,
+    "mmvet": mmvet,
+    "infimm_eval": infimm_eval,
+    "mathverse": mathverse,
+}
