@@ -39,14 +39,19 @@ class Difference:
 
 def differences(run_a: Run, run_b: Run) -> tuple[Difference, ...]:
     """Return all that differs between two finished runs, in the order of `ASPECTS`."""
-    found = []
-    first, second = _Asked.of(run_a), _Asked.of(run_b)
-    about = [read_json(run.folder / "run.json") for run in (run_a, run_b)]
-    for aspect, of in ASPECTS.items():
-        a, b = of(run_a, about[0], first), of(run_b, about[1], second)
-        if a != b:
-            found.append(Difference(aspect=aspect, a=a or "none", b=b or "none"))
-    return tuple(found)
+    return differing(aspects(run_a), aspects(run_b))
+
+
+def aspects(run: Run) -> dict[str, str]:
+    """Return what must be equal in another run for a comparison with it to mean something, by the names in `ASPECTS`."""
+    about, asked = read_json(run.folder / "run.json"), _Asked.of(run)
+    return {aspect: of(run, about, asked) for aspect, of in ASPECTS.items()}
+
+
+def differing(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[Difference, ...]:
+    """Return what differs between the aspects of a baseline and of a candidate; one that either lacks counts as empty."""
+    pairs = ((aspect, a.get(aspect, ""), b.get(aspect, "")) for aspect in ASPECTS)
+    return tuple(Difference(aspect=aspect, a=x or "none", b=y or "none") for aspect, x, y in pairs if x != y)
 
 
 def check_comparable(run_a: Run, run_b: Run, allow: Iterable[str] = ()) -> tuple[Difference, ...]:
