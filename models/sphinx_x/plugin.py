@@ -1,22 +1,22 @@
 """SPHINX-X as a model of the harness: the only file that a configuration names.
 
 Not here: how replies are made (``engine``). Importing this file takes no torch; building the class loads the weights. The
-fingerprint covers weights, tokenizer, template, variant, precision and active experts, and for reduced precision the kind of
-device; batch sizes are not in it, because in float32 greedy replies do not depend on them.
+fingerprint covers weights, tokenizer, template, variant, precision, active and pruned experts, and for reduced precision the kind
+of device; batch sizes are not in it, because in float32 greedy replies do not depend on them.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, RunStopped
 from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.names import suggestion
 from harness.types import Request, Response
+from models.local import device_of, digest_of
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +42,8 @@ class SphinxXModel:
         device: str = "cpu",
         variant: str | None = None,
         active_experts: int | None = None,
+        pruned_experts: Mapping[str, Any] | None = None,
+        trace_routing: bool | Literal["counts", "tokens"] = False,
         max_batch: int = 64,
         batch_tokens: int = 16384,
         window: int = 1024,
@@ -58,6 +60,9 @@ class SphinxXModel:
             device: ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU if there is one.
             variant: the member of the family that the weights must be; by default any.
             active_experts: experts a token is routed to; by default as trained.
+            pruned_experts: which experts to take out (`models.sphinx_x.pruning.PrunedExperts`); by default none.
+            trace_routing: record which experts the tokens of each request went to: true or ``counts``, or ``tokens`` for the
+                choices of every token as well (`models.sphinx_x.routing`). No answer depends on it.
             max_batch: prompts decoded side by side.
             batch_tokens: positions in one batch.
             window: requests taken from the stream before batches are planned.
@@ -67,20 +72,24 @@ class SphinxXModel:
         Raises:
             ConfigError: there are no such weights, or a setting is out of range.
         """
-        from models.sphinx_x import checkpoint
+        from models.sphinx_x import checkpoint, pruning
         from models.sphinx_x.engine import Engine, EngineOptions
         from models.sphinx_x.int8 import quantise
+        from models.sphinx_x.pruning import prune, sparsity
+        from models.sphinx_x.routing import TOKENS, TRACE
 
         folder = weights_folder(weights)
         if dtype not in get_args(Dtype):
             raise ConfigError(f"model.dtype={dtype!r} (must be one of {', '.join(get_args(Dtype))})")
-        place = _device(device)
+        place = device_of(device)
         if dtype == "auto":
             dtype = "bfloat16" if place.type == "cuda" else "float32"
         options = EngineOptions(
-            max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts
-        )
+            max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts,
+            trace_routing={True: "counts", False: "none"}.get(trace_routing, trace_routing),  # type: ignore[arg-type, call-overload]
+        )  # fmt: skip
         model, tokenizer = checkpoint.load(folder, active_experts=active_experts)
+        pruned = prune(model, tokenizer, pruning.settings(pruned_experts))
         if variant not in (None, model.variant.name):
             raise ConfigError(f"model.weights={weights}: holds variant {model.variant.name}, not {variant}")
         self.name = name or folder.name
@@ -89,24 +98,29 @@ class SphinxXModel:
             [
                 "sphinx_x",
                 ENGINE_VERSION,
-                *(_digest(path) for path in checkpoint.weight_files(folder)),
+                *(digest_of(path) for path in checkpoint.weight_files(folder)),
                 _template(),
                 model.variant.to_json(),
                 dtype if dtype == "float32" else [dtype, place.type],
                 long_prompts,
+                *([] if pruned is None else [pruned.identity()]),
             ]
         )
         model = model.to(place, _torch_dtype(dtype, place))
         if dtype == "int8":
             quantise(model.language_model)
         self._engine = Engine(model, tokenizer, options)
+        self.traces = {"none": (), "counts": (TRACE,), "tokens": (TRACE, TOKENS)}[options.trace_routing]
+        self.details = sparsity(model, pruned)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield one response a request, batch by batch, in any order."""
         return self._engine.generate(requests)
 
     def loglikelihood(self, requests: Iterable[Request]) -> Iterator[Response]:
-        """Yield responses whose ``logprobs`` weigh each request's choices (nats)."""
+        """Yield responses whose ``logprobs`` weigh each request's choices (nats). Raises `RunStopped` if routing is traced."""
+        if self.traces:
+            raise RunStopped("model.trace_routing: only replies are traced; say kind=generate, or leave the tracing out")
         return self._engine.loglikelihood(requests)
 
     def prompt_tokens(self, request: Request) -> int:
@@ -127,14 +141,6 @@ def weights_folder(weights: str) -> Path:
     )
 
 
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
 def _template() -> str:
     """What the template makes of a question, as text."""
     from models.sphinx_x.template import answer_piece, conversation
@@ -149,18 +155,3 @@ def _torch_dtype(dtype: Dtype, place: torch.device) -> torch.dtype:
     if dtype == "int8":
         return torch.bfloat16 if place.type == "cuda" else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
-
-
-def _device(name: str) -> torch.device:
-    """The device of a name. Raises `ConfigError` for one that does not exist here."""
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"model.device={name!r}: no such device (cpu, cuda, cuda:N or auto)") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"model.device={name}: this machine has {torch.cuda.device_count()} CUDA device(s)")
-    return device

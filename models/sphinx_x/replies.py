@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
-from harness.types import FinishReason, Generation
-from models.seeding import unit_of
+from harness.types import FinishReason
+from models.drawing import sample
 from models.sphinx_x.schedule import Prompt
 from models.sphinx_x.template import STOP
 from models.sphinx_x.tokenizer import Tokenizer
@@ -86,18 +85,3 @@ def close_calls(logits: Tensor, replies: Sequence[Reply]) -> list[int]:
 
 def _stops(reply: Reply) -> list[str]:
     return [STOP, *(stop for stop in reply.prompt.request.generation.stop if stop)]
-
-
-def sample(logits: Tensor, generation: Generation, key: str, step: int) -> int:
-    """Draw from ``softmax(logits / temperature)`` [vocabulary], cut to the nucleus.
-
-    A token is dropped if the probability of those before it exceeds ``top_p`` (the published rule). The draw is the inverse of
-    the cumulative distribution at a hash of key, seed and step.
-    """
-    probabilities, order = torch.softmax(logits.float() / generation.temperature, dim=-1).sort(descending=True, stable=True)
-    before = probabilities.cumsum(0) - probabilities
-    probabilities = probabilities.masked_fill(before > generation.top_p, 0.0)
-    reached = probabilities.double().cumsum(0)
-    point = unit_of("sample", generation.seed, key, step) * float(reached[-1])
-    place = int(torch.searchsorted(reached, torch.tensor(point, dtype=reached.dtype, device=reached.device), right=True))
-    return int(order[min(place, int((probabilities > 0).sum()) - 1)])

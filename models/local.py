@@ -1,0 +1,39 @@
+"""What models that run here share: which device and precision a setting names, and what names a file of weights.
+
+Not here: any model. Torch is imported only by what needs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def digest_of(path: Path) -> str:
+    """Return 32 hex digits that name what a file holds (BLAKE2b, 128 bit). Raises `ConfigError` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device of a name (``cpu``, ``cuda``, ``cuda:N``, ``auto``). Raises `ConfigError` for one that is not here."""
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"model.device={name!r}: no such device (cpu, cuda, cuda:N or auto)") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"model.device={name}: this machine has {torch.cuda.device_count()} CUDA device(s)")
+    return device
