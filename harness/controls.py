@@ -28,7 +28,7 @@ def _greyed(part: Part) -> Part:
     if isinstance(part, Image):
         return Image(GreyPicture(part.source))
     if isinstance(part, Video):
-        plan = FramePlan(count=part.frames.count, kind=part.frames.kind)
+        plan = FramePlan(count=part.frames.count, kind="middle" if part.frames.kind == "middle" else "uniform")
         return Video(GreyClip(part.source, max(part.frames.count, 1)), plan)
     return part
 

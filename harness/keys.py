@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.data.frames import plan_record
 from harness.types import Generation, Image, MediaSource, Part, Text, Video
 
 Kind = Literal["generate", "loglikelihood"]
@@ -45,7 +46,7 @@ def described(part: Part, digest: Digest) -> dict[str, Any]:
     if isinstance(part, Image):
         return {"image": digest(part.source)}
     if isinstance(part, Video):
-        return {"video": digest(part.source), "frames": asdict(part.frames)}
+        return {"video": digest(part.source), "frames": plan_record(part.frames)}
     raise TypeError(f"{type(part).__name__} is no part of a prompt (Text, Image or Video)")
 
 

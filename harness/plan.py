@@ -7,7 +7,7 @@ a bounded number ahead in worker threads. Media that cannot be read make a plann
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from harness import keys
 from harness.controls import Control, blind, swapped
+from harness.data.frames import plan_record
 from harness.engine.ahead import ahead
 from harness.errors import CapabilityError, ConfigError, MediaError
 from harness.model import Capabilities
@@ -215,7 +216,7 @@ def _shown(part: Part, identity: Mapping[str, Any], readable: bool) -> dict[str,
         return {"text": part.text} if part.role == "user" else {"text": part.text, "role": part.role}
     kind = "image" if isinstance(part, Image) else "video"
     shown = {kind: part.source.label, "digest": identity[kind] if readable else None, "locator": part.source.locator()}
-    return {**shown, "frames": asdict(part.frames)} if isinstance(part, Video) else shown
+    return {**shown, "frames": plan_record(part.frames)} if isinstance(part, Video) else shown
 
 
 def check(task: Task, settings: Settings, name: str, capabilities: Capabilities) -> Convention:

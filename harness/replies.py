@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness import keys, provenance, results
+from harness.data.frames import plan_record
 from harness.data.joining import Joined, join
 from harness.data.replies import Reply, ReplyFile, read_replies
 from harness.data.reply_files import SUFFIXES, files_of
@@ -180,7 +181,7 @@ def _found(part: Part) -> dict[str, Any] | None:
         return None
     shown = {"digest": None, "locator": part.source.locator()}
     if isinstance(part, Video):
-        return {"video": part.source.label, **shown, "frames": asdict(part.frames)}
+        return {"video": part.source.label, **shown, "frames": plan_record(part.frames)}
     return {"image": part.source.label, **shown}
 
 

@@ -53,12 +53,21 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class FramePlan:
-    """Which frames of a clip a model is shown: ``count`` frames, uniformly or from the middle of the span."""
+    """Which frames of a clip a model is shown (`harness.data.frames.frame_numbers`).
+
+    Attributes:
+        count: how many frames; the most, for ``rate``.
+        kind: over the part uniformly, around its middle, or ``per_second`` of them.
+        start_s: where the part of the clip begins, in seconds; None is the clip's start.
+        end_s: where it ends; None is the clip's end.
+        per_second: frames a second, for ``rate`` (1 unless given).
+    """
 
     count: int = 8
-    kind: Literal["uniform", "middle"] = "uniform"
+    kind: Literal["uniform", "middle", "rate"] = "uniform"
     start_s: float | None = None
     end_s: float | None = None
+    per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

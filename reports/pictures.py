@@ -17,7 +17,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MediaError
-from harness.types import FramePlan
 from reports.load import media_label, media_name
 
 if TYPE_CHECKING:
@@ -123,11 +122,10 @@ def _strip(source: Any, plan: object) -> Image:
     """Put the frames that a model saw side by side."""
     from PIL import Image
 
+    from harness.data.frames import plan_of
     from harness.data.video import read_frames
 
-    fields = plan if isinstance(plan, dict) else {}
-    known = {name: fields[name] for name in ("count", "kind", "start_s", "end_s") if name in fields}
-    frames = read_frames(source, FramePlan(**known))
+    frames = read_frames(source, plan_of(plan))
     small = [frame.resize((max(1, round(frame.width * STRIP_HEIGHT / frame.height)), STRIP_HEIGHT)) for frame in frames]
     strip = Image.new("RGB", (sum(frame.width + 2 for frame in small) or 1, STRIP_HEIGHT), "white")
     left = 0

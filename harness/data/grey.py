@@ -73,12 +73,9 @@ class GreyClip:
         import av
         from PIL import Image as Pictures
 
-        try:
-            with av.open(BytesIO(self.of.read())) as clip:
-                context = clip.streams.video[0].codec_context
-                width, height = context.width + context.width % 2, context.height + context.height % 2
-        except (av.FFmpegError, IndexError) as error:
-            raise MediaError(f"{self.of.label}: not a clip whose size can be read ({error})") from error
+        from harness.data.video import frame_size
+
+        width, height = (edge + edge % 2 for edge in frame_size(self.of))
         encoded = BytesIO()
         with av.open(encoded, "w", format="matroska", options={"fflags": "+bitexact"}) as out:
             stream = out.add_stream("mjpeg", rate=1)

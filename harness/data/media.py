@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.errors import MediaError
 from harness.types import FileSource, MediaSource
@@ -131,6 +131,8 @@ def from_locator(locator: Mapping[str, Any]) -> MediaSource:
         path = Path(locator["path"])
         if locator["kind"] == "file":
             return FileSource(path)
+        if locator["kind"] == "frames":
+            return _frames(path, float(locator["rate"]))
         if locator["kind"] == "tsv":
             return TsvCell(path, int(locator["offset"]), int(locator["length"]))
         if locator["kind"] == "parquet":
@@ -138,7 +140,13 @@ def from_locator(locator: Mapping[str, Any]) -> MediaSource:
             return ParquetCell(path, int(locator["row"]), str(locator["column"]), None if item is None else int(item))
     except (KeyError, TypeError, ValueError) as error:
         raise MediaError(f"locator {dict(locator)!r} is incomplete: {error}") from error
-    raise MediaError(f"locator kind {locator['kind']!r} is unknown (known: file, tsv, parquet, grey)")
+    raise MediaError(f"locator kind {locator['kind']!r} is unknown (known: file, frames, tsv, parquet, grey)")
+
+
+def _frames(path: Path, rate: float) -> MediaSource:
+    from harness.data.frame_folder import FrameFolder
+
+    return FrameFolder(path, rate)
 
 
 def _grey(locator: Mapping[str, Any]) -> MediaSource:
@@ -148,8 +156,19 @@ def _grey(locator: Mapping[str, Any]) -> MediaSource:
     return GreyClip(of, int(locator["frames"])) if "frames" in locator else GreyPicture(of)
 
 
+@runtime_checkable
+class Digested(Protocol):
+    """A handle that names its bytes itself, because they are not one file's."""
+
+    def digest(self) -> str:
+        """Return 32 hex digits. Raises `MediaError` if the bytes cannot be had."""
+        ...
+
+
 def digest(source: MediaSource) -> str:
     """Return 32 hex digits that name the encoded bytes (BLAKE2b, 128 bit). Large files are not held in memory."""
+    if isinstance(source, Digested):
+        return source.digest()
     if not isinstance(source, FileSource):
         return hashlib.blake2b(source.read(), digest_size=16).hexdigest()
     with source.open() as file:

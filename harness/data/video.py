@@ -1,21 +1,24 @@
 """Frames of clips by PyAV (the extra ``video``): a few frames by their number, found by seeking, never the whole clip in memory.
 
-Not here: pictures (`harness.data.media`). A first pass reads the packets of the clip without decoding any: that gives the exact
-number of frames and their times, where what the container claims is often missing or wrong. A second pass seeks to the key frame
-before each wanted frame and decodes on from there.
+Not here: which frames (`harness.data.frames`), folders of frames (`harness.data.frame_folder`), pictures (`harness.data.media`).
+A first pass reads the packets of the clip without decoding any: that gives the exact number of frames, their times and which of
+them are key frames, where what the container claims is often missing or wrong. A second pass seeks to the key frame before each
+wanted frame, unless decoding on from the last one is nearer, and decodes from there.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left, bisect_right
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from io import BytesIO
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
+from harness.data.frame_folder import FrameFolder, folder_frames, folder_size
+from harness.data.frames import chosen
 from harness.data.media import PIXEL_LIMIT
 from harness.errors import MediaError
 from harness.types import FileSource, FramePlan, MediaSource
@@ -34,55 +37,39 @@ NEEDS_AV = "reading clips needs PyAV, which is not installed: pip install 'riddl
 def read_frames(source: MediaSource, plan: FramePlan) -> list[Picture]:
     """Decode the frames that a plan names, in order, as RGB pictures; short clips repeat frames to reach the count.
 
-    Rotation stored beside the frames is not applied, as in the decoders that published results used. Needs PyAV.
+    Rotation stored beside the frames is not applied, as in the decoders that published results used. Needs PyAV, but for folders.
 
     Raises:
-        MediaError: the clip cannot be had, is damaged, cut short or without frames, or its frames are larger than
-            `harness.data.media.PIXEL_LIMIT`.
+        MediaError: the clip cannot be had, is damaged, cut short or without frames, ends before the plan's part begins, or its
+            frames are larger than `harness.data.media.PIXEL_LIMIT`.
     """
+    if isinstance(source, FrameFolder):
+        return folder_frames(source, plan)
     with _opened(source) as container:
         index = _index(container, source)
-    wanted = frame_numbers(plan, index.seconds())
+    wanted = chosen(plan, len(index.ticks), index.rate, source.label)
     with _opened(source) as container:  # anew: a bare stream cannot go back
         decode = _decoded_by_seeking if index.exact else _decoded_in_order
         pictures = dict(decode(container, index, sorted(set(wanted)), source))
     return [pictures[number] for number in wanted]
 
 
-def frame_numbers(plan: FramePlan, times_s: Sequence[float]) -> list[int]:
-    """Choose frames from a clip whose frames begin at ``times_s`` (sorted, in seconds).
-
-    ``uniform`` cuts the span's first to last frame into ``count`` equal segments and takes the centre of each, in the
-    arithmetic of MVBench's sampling: ``int(first + segment / 2 + round(segment * i))``, segment = (last - first) / count.
-    ``middle`` takes ``count`` neighbours around the middle frame, for one frame ``(first + last) // 2``. The span's ends are
-    included; an end beyond the clip is the clip's.
-
-    >>> frame_numbers(FramePlan(count=4), [i / 10 for i in range(9)])
-    [1, 3, 5, 7]
-    >>> frame_numbers(FramePlan(count=1, kind="middle", start_s=0.5), [i / 10 for i in range(10)])
-    [7]
-    """
-    last = len(times_s) - 1
-    first = 0 if plan.start_s is None else min(bisect_left(times_s, plan.start_s - 1e-6), last)
-    if plan.end_s is not None:
-        last = max(first, min(last, bisect_right(times_s, plan.end_s + 1e-6) - 1))
-    if plan.kind == "middle":
-        start = (first + last) // 2 - (plan.count - 1) // 2
-        return [min(max(start + offset, first), last) for offset in range(plan.count)]
-    segment = (last - first) / plan.count
-    return [min(int(first + segment / 2 + round(segment * number)), last) for number in range(plan.count)]
+def frame_size(source: MediaSource) -> tuple[int, int]:
+    """Return width and height of a clip's frames as its header has them. Raises `MediaError` as `read_frames` does."""
+    if isinstance(source, FrameFolder):
+        return folder_size(source)
+    with _opened(source) as container:
+        return _checked_size(container, source)
 
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """When each frame is shown, in ticks of ``base`` seconds, in order of time; ``exact`` if every packet tells."""
+    """When each frame is shown and which are key frames, in sorted ticks of ``base`` seconds; ``exact`` if every packet tells."""
 
-    ticks: list[int]
-    base: Fraction
+    ticks: array[int]
+    keys: array[int]
+    rate: float
     exact: bool
-
-    def seconds(self) -> list[float]:
-        return [float((tick - self.ticks[0]) * self.base) for tick in self.ticks]
 
 
 @contextmanager
@@ -102,29 +89,42 @@ def _opened(source: MediaSource) -> Iterator[Any]:
         raise MediaError(f"{source.label}: not a readable clip, damaged or cut short ({error})") from error
 
 
-def _index(container: Any, source: MediaSource) -> _Index:
+def _checked_size(container: Any, source: MediaSource) -> tuple[int, int]:
     if not container.streams.video:
         raise MediaError(f"{source.label}: no video in it")
+    context = container.streams.video[0].codec_context
+    if context.width * context.height > PIXEL_LIMIT:
+        raise MediaError(f"{source.label}: frames of {context.width} x {context.height} pixels, above the limit of {PIXEL_LIMIT}")
+    return context.width, context.height
+
+
+def _index(container: Any, source: MediaSource) -> _Index:
+    _checked_size(container, source)
     stream = container.streams.video[0]
-    if stream.codec_context.width * stream.codec_context.height > PIXEL_LIMIT:
-        size = f"{stream.codec_context.width} x {stream.codec_context.height}"
-        raise MediaError(f"{source.label}: frames of {size} pixels, above the limit of {PIXEL_LIMIT}")
-    ticks: list[int | None] = []
-    length = 0
+    ticks, keys = array("q"), array("q")
+    found, length = 0, 0
     for packet in container.demux(stream):
         if packet.size and packet.is_corrupt:
-            raise MediaError(f"{source.label}: damaged or cut short after {len(ticks)} frames")
+            raise MediaError(f"{source.label}: damaged or cut short after {found} frames")
         if packet.size and not packet.is_discard:
-            ticks.append(packet.pts)
-            length = packet.duration or 0
-    if not ticks:
+            found, length = found + 1, packet.duration or 0
+            if packet.pts is not None:
+                ticks.append(packet.pts)
+                keys.extend([packet.pts] if packet.is_keyframe else [])
+    if not found:
         raise MediaError(f"{source.label}: no frames in it")
-    known = sorted({tick for tick in ticks if tick is not None})
-    if len(known) == len(ticks):
-        _check_length(container, stream, known[-1] - known[0] + length, source)
-        return _Index(known, stream.time_base, True)
-    rate = stream.average_rate or Fraction(25)
-    return _Index(list(range(len(ticks))), 1 / Fraction(rate), False)
+    ticks, keys = array("q", sorted(ticks)), array("q", sorted(keys))
+    claimed = float(stream.average_rate or 0)
+    if len(ticks) < found or any(one == other for one, other in pairwise(ticks)):
+        return _Index(array("q", range(found)), keys, claimed or 25.0, False)
+    _check_length(container, stream, ticks[-1] - ticks[0] + length, source)
+    return _Index(ticks, keys, _rate(claimed, found - 1, float((ticks[-1] - ticks[0]) * stream.time_base)), True)
+
+
+def _rate(claimed: float, frames: int, seconds: float) -> float:
+    """Frames per second: as the header claims, as decoders have it, unless the frames' times say something else."""
+    measured = frames / seconds if frames and seconds > 0 else claimed or 25.0
+    return claimed if abs(claimed - measured) <= 0.1 * measured else measured
 
 
 def _check_length(container: Any, stream: Any, ticks: int, source: MediaSource) -> None:
@@ -142,20 +142,28 @@ def _decoded_by_seeking(
 ) -> Iterator[tuple[int, Picture]]:
     """Yield the wanted frames, which are sorted, with their numbers."""
     stream = container.streams.video[0]
-    at = -math.inf
-    frames: Iterator[Any] = iter(())
+    frames, frame = container.decode(stream), None
     for number in wanted:
-        tick = index.ticks[number]
-        if at == -math.inf or (tick - at) * index.base > 1:  # decoding on is cheaper than seeking for less than a second
-            container.seek(tick, stream=stream, backward=True)
-            frames = container.decode(stream)
-        for frame in frames:
-            if frame.pts is not None and frame.pts >= tick:
-                at = frame.pts
-                yield number, _picture(frame)
-                break
-        else:
-            raise MediaError(f"{source.label}: damaged or cut short, frame {number} of {len(index.ticks)} cannot be decoded")
+        tick, at = index.ticks[number], index.ticks[0] - 1 if frame is None else frame.pts
+        key = bisect_right(index.keys, tick) - 1
+        if key > 0 and index.keys[key] > at:
+            frames, frame = _sought(container, stream, index, key), None
+        while frame is None or frame.pts < tick:
+            frame = next((one for one in frames if one.pts is not None), None)
+            if frame is None or frame.is_corrupt:
+                raise MediaError(f"{source.label}: damaged or cut short, frame {number} of {len(index.ticks)} cannot be decoded")
+        yield number, _picture(frame)
+
+
+def _sought(container: Any, stream: Any, index: _Index, key: int) -> Iterator[Any]:
+    """Go to a key frame; where the container lands behind it, as some do, to an earlier one, in the end to the first."""
+    while True:
+        container.seek(index.keys[key], stream=stream, backward=True)
+        frames = container.decode(stream)
+        first = next(frames, None)
+        if first is None or first.pts is None or first.pts <= index.keys[key] or key == 0:
+            return chain([] if first is None else [first], frames)
+        key //= 2
 
 
 def _decoded_in_order(container: Any, index: _Index, wanted: Sequence[int], source: MediaSource) -> Iterator[tuple[int, Picture]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import doctest
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from harness.data import video
-from harness.data.video import frame_numbers, read_frames
+from harness.data.frames import frame_numbers
+from harness.data.video import read_frames
 from harness.errors import MediaError
 from harness.types import FileSource, FramePlan
 
@@ -45,7 +44,7 @@ def clip(
 
 def numbers(source: FileSource, plan: FramePlan, n: int = FRAMES) -> list[float]:
     """Which frames the pictures are, by their grey."""
-    return [picture.getpixel((5, 5))[0] * (n - 1) / 255 for picture in read_frames(source, plan)]
+    return [float(np.asarray(picture)[5, 5, 0]) * (n - 1) / 255 for picture in read_frames(source, plan)]
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -81,25 +80,108 @@ def test_a_short_clip_repeats_its_frames(tmp_path: Path) -> None:
     assert len(read_frames(clip(tmp_path / "a.mp4", n=1), FramePlan(count=4))) == 4
 
 
-@given(st.integers(1, 200), st.integers(1, 20), st.sampled_from(["uniform", "middle"]), st.floats(0, 30), st.floats(0, 30))
-def test_frame_numbers_are_in_order_and_in_the_span(n: int, count: int, kind: Any, start: float, end: float) -> None:
-    times = [i / 10 for i in range(n)]
-    chosen = frame_numbers(FramePlan(count=count, kind=kind, start_s=start, end_s=start + end), times)
-    assert len(chosen) == count
-    assert chosen == sorted(chosen)
-    first = min(range(n), key=lambda i: (times[i] < start - 1e-6, i)) if times[-1] >= start - 1e-6 else n - 1
-    assert first <= chosen[0] <= chosen[-1] <= n - 1
+def crossing(path: Path, codec: str = "libx264", n: int = 100, options: dict[str, str] | None = None) -> FileSource:
+    """Write a clip in which a red bar crosses a still ground, ten frames a second: most of each frame comes from those before."""
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream(codec, rate=10, options=options or {})
+        stream.width, stream.height, stream.pix_fmt = 128, 64, "rgb8" if codec == "gif" else "yuv420p"
+        for number in range(n):
+            pixels = np.full((64, 128, 3), 40, np.uint8)
+            pixels[:, number * 120 // (n - 1) :][:, :8] = (255, 0, 0)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        out.mux(stream.encode(None))
+    return FileSource(path)
 
 
-@given(st.integers(1, 500), st.integers(1, 32))
-def test_uniform_frames_are_mvbenchs(n: int, count: int) -> None:
-    segment = float(n - 1) / count
-    expected = [int(segment / 2 + np.round(segment * i)) for i in range(count)]
-    assert frame_numbers(FramePlan(count=count), [float(i) for i in range(n)]) == [min(number, n - 1) for number in expected]
+def bars(source: FileSource, plan: FramePlan, n: int = 100) -> list[float]:
+    """Which frames the pictures are, by where the bar is; a ground that is no more the ground is -1."""
+    found = []
+    for picture in read_frames(source, plan):
+        row = np.asarray(picture).astype(int)[32]
+        red = np.nonzero(row[:, 0] - row[:, 1] > 60)[0]
+        plain = np.abs(np.delete(row, range(max(red.min() - 9, 0), min(red.max() + 10, 128)), axis=0) - 40).max() < 60
+        found.append((red.mean() - 3.5) * (n - 1) / 120 if plain else -1)
+    return found
 
 
-def test_the_docstrings_tell_the_truth() -> None:
-    assert doctest.testmod(video).failed == 0
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.gif", "gif", {}),
+        ("a.webm", "libvpx", {"g": "30", "auto-alt-ref": "1", "lag-in-frames": "16"}),
+        ("b.webm", "libvpx-vp9", {"g": "30"}),
+        ("a.mp4", "libx264", {"x264-params": "open-gop=1:keyint=20:bframes=3"}),
+        ("b.mp4", "libx264", {"x264-params": "keyint=infinite"}),
+        ("a.mkv", "mpeg4", {"g": "7"}),
+    ],
+)
+def test_frames_between_key_frames_are_whole(tmp_path: Path, name: str, codec: str, options: dict[str, str]) -> None:
+    source = crossing(tmp_path / name, codec, options=options)
+    for plan in (FramePlan(count=4), FramePlan(count=16), FramePlan(count=3, start_s=7.3, end_s=9.1), FramePlan(9, "rate")):
+        assert bars(source, plan) == pytest.approx(frame_numbers(plan, 100, 10.0), abs=1.6)
+
+
+def patched(source: FileSource, atom: bytes, at: int, value: int) -> FileSource:
+    """Change 32 bits at an offset behind the name of each such atom of an MP4 file."""
+    data = bytearray(source.read())
+    place = data.find(atom)
+    while place >= 0:
+        data[place + at : place + at + 4] = value.to_bytes(4, "big")
+        place = data.find(atom, place + 4)
+    source.path.write_bytes(bytes(data))
+    return source
+
+
+@pytest.mark.parametrize("seconds", [1, 9])
+def test_a_duration_that_is_too_short_hides_no_frames(tmp_path: Path, seconds: int) -> None:
+    source = patched(crossing(tmp_path / "a.mp4"), b"mdhd", 20, seconds * 10240)
+    assert bars(patched(source, b"mvhd", 20, seconds * 1000), FramePlan(count=4)) == pytest.approx([12, 37, 61, 87], abs=1.6)
+
+
+def test_a_duration_that_is_too_long_is_a_clip_cut_short(tmp_path: Path) -> None:
+    source = crossing(tmp_path / "a.webm", "libvpx")
+    data = bytearray(source.read())
+    place = data.find(b"\x44\x89\x88") + 3  # Matroska's Duration, a double in milliseconds
+    assert struct.unpack(">d", data[place : place + 8]) == (10_000.0,)
+    data[place : place + 8] = struct.pack(">d", 60_000.0)
+    source.path.write_bytes(bytes(data))
+    with pytest.raises(MediaError, match=r"a\.webm: cut short, 10\.0 of 60\.0 seconds are there"):
+        read_frames(source, FramePlan())
+
+
+def test_a_part_that_begins_behind_the_end_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"a\.avi: the part from 20 s to 22 s lies beyond the clip, which is 5\.0 s long"):
+        read_frames(clip(tmp_path / "a.avi"), FramePlan(start_s=20, end_s=22))
+
+
+def test_damage_in_the_middle_is_no_silent_picture(tmp_path: Path) -> None:
+    source = crossing(tmp_path / "a.mp4", options={"x264-params": "keyint=10"})
+    with av.open(str(source.path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(source.read())
+    for place, size in packets[30:60]:
+        data[place : place + size] = b"\xff" * size
+    source.path.write_bytes(bytes(data))
+    with pytest.raises(MediaError, match=r"a\.mp4"):
+        read_frames(source, FramePlan(count=16))
+    assert bars(source, FramePlan(count=2, start_s=7)) == pytest.approx([77, 91], abs=2), "the rest can still be shown"
+
+
+def test_sound_that_outlasts_the_pictures_is_no_cut(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mp4"), "w") as out:
+        video: Any = out.add_stream("mpeg4", rate=10)
+        video.width = video.height = 64
+        video.pix_fmt = "yuv420p"
+        sound: Any = out.add_stream("aac", rate=16000)
+        for _ in range(10):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
+        for place in range(80):
+            heard = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            heard.sample_rate, heard.pts, heard.time_base = 16000, place * 1024, Fraction(1, 16000)
+            out.mux(sound.encode(heard))
+        out.mux(video.encode(None))
+        out.mux(sound.encode(None))
+    assert len(read_frames(FileSource(tmp_path / "a.mp4"), FramePlan(count=3))) == 3
 
 
 @pytest.mark.parametrize(
