@@ -35,7 +35,7 @@ from harness.data.reply_files import (
 from harness.errors import ReplyError
 
 REFERENCE_FIELDS = ("groundtruth", "gt", "gtanswers", "gtanswer", "gtbbox", "gtbox", "bbox", "target", "label", "answer")
-CATEGORY_FIELDS = ("category", "dataset", "subtask", "task", "kind", "type")
+CATEGORY_FIELDS = ("category", "dataset", "subtask", "task", "kind", "type", "problemversion")
 EXTRACTION_FIELDS = ("extraction", "outputchatgptchoice", "judgeextraction")
 
 _REFERRED = re.compile(r"<ref>\s*(.*?)\s*</ref>", re.DOTALL)

@@ -44,7 +44,7 @@ REPLY_FIELDS = (
 """Names of the field that holds the reply, in the spelling of `plain_name`: raw texts before what a toolkit read from them."""
 
 ID_FIELDS = (
-    *("id", "sampleid", "questionid", "qid", "pid", "index", "idx", "dataid", "itemid", "uid", "key", "docid"),
+    *("id", "sampleid", "questionid", "qid", "pid", "index", "idx", "dataid", "itemid", "uid", "key", "sampleindex", "docid"),
 )  # fmt: skip
 QUESTION_FIELDS = ("question", "prompt", "query", "instruction", "expression", "sent", "input", "text")
 PICTURE_FIELDS = (

@@ -116,6 +116,29 @@ EVAL_TEMPLATES: Final[dict[str, tuple[str, ...]]] = {
     "aesbench/count": ("How many shapes are there in this drawing?",),
     "aesbench/level": ("Are there many shapes in the drawing?",),
     "aesbench/describe": ("What is there in the drawing?",),
+    "mathverse/facts": ("The chart shows the bars {facts}.",),
+    "mathverse/value": ("Find the value of bar {name}.",),
+    "mathverse/value/shown": ("Find the value of the bar that is named below the chart.",),
+    "mathverse/choice/highest": ("Find the highest of the bars.",),
+    "mathverse/choice/lowest": ("Find the lowest of the bars.",),
+    "mathverse/choice/shown": ("Find the bar that is asked for below the chart.",),
+    "sciverse/lite/side": ("To which side of the {other} does the {thing} lie?",),
+    "sciverse/lite/colour": ("Which color does light from the {shape} have?",),
+    "sciverse/lite/count": ("How many of the shapes can be counted?",),
+    "sciverse/rich/side": ("Sides are seen by who looks at the picture. To which side of the {other} does the {thing} lie?",),
+    "sciverse/rich/colour": ("Light keeps the color of what it comes from. Which color does light from the {shape} have?",),
+    "sciverse/rich/count": ("Shapes count alike, large or small. How many of the shapes can be counted?",),
+    "sciverse/professional/side": (
+        "Sides are seen by who looks at the picture, and go from one middle to the other. To which side of the {other} does the "
+        "{thing} lie?",
+    ),
+    "sciverse/professional/colour": (
+        "Light keeps the color of what it comes from, and a shape has one color. Which color does light from the {shape} have?",
+    ),
+    "sciverse/professional/count": (
+        "Shapes count alike, large or small, and no two overlap. How many of the shapes can be counted?",
+    ),
+    "sciverse/shown": ("Give the answer to what is asked below the drawing.",),
 }  # fmt: skip
 """Benchmark/question kind to its templates (`str.format` fields).
 

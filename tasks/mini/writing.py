@@ -25,6 +25,7 @@ BENCHMARKS: Final = (
     *("chartqa", "infovqa", "deepform", "kleister_charity", "wikitablequestions", "tabfact", "visualmrc"),
     *("mmbench_cn", "ccbench", "seedbench", "qbench_a1", "mmvp", "hallusionbench"),
     *("mmmu_val", "cmmmu", "tiny_lvlm_ehub", "aesbench"),
+    *("mathverse", "sciverse"),
 )
 """Mini benchmarks, each a module of this package with a function ``write(folder, seed, size)``."""
 
