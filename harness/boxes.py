@@ -37,14 +37,8 @@ def to_pixels(box: Sequence[float], frame: Frame, width: int, height: int) -> Bo
     >>> to_pixels((0.5, 0.25, 1.0, 0.75), "square", 640, 480)
     (320.0, 80.0, 640.0, 400.0)
     """
-    x1, y1, x2, y2 = box
-    if frame == "pixels":
-        return x1, y1, x2, y2
-    if frame == "square":
-        side, (dx, dy) = max(width, height), padding(width, height)
-        return x1 * side - dx, y1 * side - dy, x2 * side - dx, y2 * side - dy
-    scale = _scale(frame)
-    return x1 / scale * width, y1 / scale * height, x2 / scale * width, y2 / scale * height
+    x1, y1, x2, y2 = pairs_to_pixels(box, frame, width, height)
+    return x1, y1, x2, y2
 
 
 def from_pixels(box: Sequence[float], frame: Frame, width: int, height: int) -> Box:
@@ -53,14 +47,34 @@ def from_pixels(box: Sequence[float], frame: Frame, width: int, height: int) -> 
     >>> from_pixels((320, 80, 640, 400), "square", 640, 480)
     (0.5, 0.25, 1.0, 0.75)
     """
-    x1, y1, x2, y2 = box
+    x1, y1, x2, y2 = pairs_from_pixels(box, frame, width, height)
+    return x1, y1, x2, y2
+
+
+def pairs_to_pixels(pairs: Sequence[float], frame: Frame, width: int, height: int) -> tuple[float, ...]:
+    """`to_pixels` of any number of points ``x, y, x, y, ...`` in a flat list.
+
+    >>> pairs_to_pixels((0.5, 0.25), "square", 640, 480)
+    (320.0, 80.0)
+    """
     if frame == "pixels":
-        return x1, y1, x2, y2
+        return tuple(pairs)
     if frame == "square":
-        side, (dx, dy) = max(width, height), padding(width, height)
-        return (x1 + dx) / side, (y1 + dy) / side, (x2 + dx) / side, (y2 + dy) / side
-    scale = _scale(frame)
-    return x1 * scale / width, y1 * scale / height, x2 * scale / width, y2 * scale / height
+        side, margins = max(width, height), padding(width, height)
+        return tuple(value * side - margins[place % 2] for place, value in enumerate(pairs))
+    scale, sides = _scale(frame), (width, height)
+    return tuple(value / scale * sides[place % 2] for place, value in enumerate(pairs))
+
+
+def pairs_from_pixels(pairs: Sequence[float], frame: Frame, width: int, height: int) -> tuple[float, ...]:
+    """The inverse of `pairs_to_pixels`."""
+    if frame == "pixels":
+        return tuple(pairs)
+    if frame == "square":
+        side, margins = max(width, height), padding(width, height)
+        return tuple((value + margins[place % 2]) / side for place, value in enumerate(pairs))
+    scale, sides = _scale(frame), (width, height)
+    return tuple(value * scale / sides[place % 2] for place, value in enumerate(pairs))
 
 
 def padding(width: int, height: int) -> tuple[int, int]:

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from harness.boxes import Frame, from_pixels, read
+from harness.boxes import Frame, from_pixels, pairs_from_pixels, read
+from harness.metrics import clicks as clicking
 from harness.metrics import grounding, number, pairs, text, vqa
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
-from harness.parsers.box import all_boxes, answer_box, bracketed_decimals, first_brackets, lenient_numbers
+from harness.parsers.box import (
+    all_boxes,
+    answer_box,
+    bracketed_decimals,
+    bracketed_or_rounded,
+    first_brackets,
+    lenient_numbers,
+)
 from harness.parsers.choice import letter_forms_then_text, letter_then_text
+from harness.parsers.click import click_point, named_coordinates
 from harness.parsers.letter import letter_up_to_period, one_option
 from harness.parsers.text import as_given, stripped
 from harness.parsers.typed import as_written, by_rule, option_or_bare_number, without_decimals
@@ -36,12 +45,12 @@ def boxes(*further: Metric) -> dict[str, Convention]:
     hits = partial(Convention, metrics=(*grounding.HIT_METRICS, *further), primary="accuracy")
     thresholds = partial(Convention, metrics=grounding.THRESHOLD_METRICS, primary="acc@0.5")
 
-    def framed(frame: Frame, note: str) -> Convention:
-        """For models that answer in another frame of the unpadded picture: their first box after any reasoning."""
+    def framed(frame: Frame, note: str = "") -> Convention:
+        """For models that answer in another frame: their first box after any reasoning."""
         return hits(parse=answer_box, score=grounding.frame_score(frame), frame=frame, note=note)
 
     return {
-        "official": hits(parse=first_brackets, score=grounding.frame_score("square"), frame="square"),
+        "official": hits(parse=first_brackets, score=grounding.frame_score("square"), frame="square", in_frame=framed),
         "pixels": framed("pixels", "For models that answer in pixels of the picture."),
         "unit": framed("unit", "For models that answer in fractions of the unpadded picture."),
         "thousandths": framed("thousandths", "For models that answer in thousandths of the unpadded picture."),
@@ -70,6 +79,46 @@ def ideal_box(sample: Sample) -> str:
     """The box as SPHINX writes it (`boxes`, ``official``), with more decimals than it has, so that small objects are hit."""
     box = from_pixels(read(sample.references[0]), "square", *grounding.picture_size(sample))
     return f"[{','.join(f'{edge:.5f}' for edge in box)}]"
+
+
+def clicks() -> dict[str, Convention]:
+    """A point in an element of a screen; ``official`` is SeeClick's (fractions of the picture)."""
+    scored = partial(Convention, score=clicking.click_score(), metrics=clicking.CLICK_METRICS, primary="average", frame="unit")
+
+    def framed(frame: Frame, note: str = "") -> Convention:
+        return scored(parse=click_point(frame), note=note)
+
+    centres = (*clicking.cell_metrics("center_acc")[1:], *grounding.THRESHOLD_METRICS[:-1])
+    in_pixels = "For models that answer in pixels of the picture; needs no picture."
+    return {
+        "official": scored(parse=click_point(), in_frame=framed),
+        "square": framed("square", "For models that see the picture padded to a square and answer in fractions of it: SPHINX."),
+        "thousandths": framed("thousandths", "For models that answer in thousandths of the picture."),
+        "pixels": scored(
+            parse=click_point("pixels", "pixels"), score=clicking.click_score("pixels"), frame="pixels", note=in_pixels
+        ),
+        "vlmevalkit": scored(
+            parse=named_coordinates,
+            score=clicking.click_score(shrunk=True),
+            primary="accuracy",
+            note="Only x=.., y=..; no match is the point 0, 0; the box ends a pixel earlier.",
+        ),
+        "lmms_eval": Convention(
+            parse=bracketed_or_rounded,
+            score=grounding.threshold_score(grounding.in_unit_frame),
+            metrics=centres,
+            primary="accuracy",
+            frame="unit",
+            note="Only boxes, of which the middle counts; without one 0, 0, 0, 0 counts, which lies in elements at the corner.",
+        ),
+    }
+
+
+def ideal_click(sample: Sample) -> str:
+    """The middle of the element as SeeClick writes it, with more decimals than it has."""
+    x1, y1, x2, y2 = read(sample.references[0])
+    x, y = pairs_from_pixels(((x1 + x2) / 2, (y1 + y2) / 2), "unit", *grounding.picture_size(sample))
+    return f"({x:.5f},{y:.5f})"
 
 
 def anls(**by: str) -> dict[str, Convention]:

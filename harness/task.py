@@ -57,6 +57,8 @@ class Convention:
             None where the benchmark has no such step.
         frame: what the coordinates of a parsed box count (`harness.boxes.Frame`), so that a report can draw it; None if the
             answer is no box, or its frame is guessed.
+        in_frame: the same rule for a model that declares in which frame it writes (`harness.model.Capabilities`) where that is
+            not the rule's own; None where answers are no coordinates, or a toolkit's reading is to be reproduced as it is.
         judging: how a judge is asked about replies that ``parse`` cannot settle; None where the benchmark has no judge, or its
             place is taken by the parser.
         note: says in a sentence how it differs from ``official``.
@@ -68,6 +70,7 @@ class Convention:
     primary: str
     extracted: Parse | None = None
     frame: Frame | None = None
+    in_frame: Callable[[Frame], Convention] | None = None
     judging: Judging | None = None
     note: str = ""
 

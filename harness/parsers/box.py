@@ -29,6 +29,7 @@ def _four(number: str, separator: str) -> str:
 
 
 _STRICT = re.compile(rf"\[\s*+{_four(_DECIMAL, _COMMA_RIGHT)}\s*+\]")
+_STRICT_OR_ROUND = re.compile(rf"[\[(]\s*+{_four(_DECIMAL, _COMMA_RIGHT)}\s*+[\])]")
 _LENIENT = re.compile(rf"\[\s*+{_four(_NUMBER, _COMMA_OR_BLANK)}\s*+\]")
 _ANYWHERE = re.compile(_four(r"(?:-|(?<!\d))\d++(?:\.\d++)?", _COMMA_OR_BLANK))
 _NUMBERS = re.compile(_NUMBER)
@@ -80,6 +81,15 @@ def bracketed_decimals(reply: str, sample: Sample) -> Parsed:
     """Read the first ``[a, b, c, d]`` of plain decimals, as lmms-eval's ``refcoco_bbox_rec`` (75571cf, ``utils_rec.py``)."""
     found = _STRICT.search(reply)
     return Parsed(_box(found.groups())) if found else Parsed(NO_BOX, "no [a, b, c, d] of plain decimals")
+
+
+def bracketed_or_rounded(reply: str, sample: Sample) -> Parsed:
+    """Read ``[a, b, c, d]`` or ``(a, b, c, d)``, thousandths if one is above 1, as lmms-eval's ``screenspot_rec`` (75571cf)."""
+    found = _STRICT_OR_ROUND.search(reply)
+    if not found:
+        return Parsed(NO_BOX, "no [a, b, c, d] or (a, b, c, d) of plain decimals")
+    box = _box(found.groups())
+    return Parsed(tuple(edge / 1000 for edge in box) if max(box) > 1 else box)
 
 
 def lenient_numbers(reply: str, sample: Sample) -> Parsed:

@@ -13,6 +13,7 @@ from tests.golden import (
     feeding_documents,
     feeding_exact,
     feeding_files,
+    feeding_grounding,
     feeding_judged,
     feeding_mllm,
     feeding_subjects,
@@ -20,7 +21,7 @@ from tests.golden import (
 )
 
 FEEDERS = feeding.FEEDERS | feeding_files.FEEDERS | feeding_vqa.FEEDERS | feeding_exact.FEEDERS | feeding_documents.FEEDERS
-FEEDERS |= feeding_mllm.FEEDERS | feeding_subjects.FEEDERS | feeding_judged.FEEDERS
+FEEDERS |= feeding_mllm.FEEDERS | feeding_subjects.FEEDERS | feeding_judged.FEEDERS | feeding_grounding.FEEDERS
 HERE = Path(__file__).parent / "scoring"
 OTHERS = [Path(name) for name in os.environ.get("RIDDLE_GOLDEN", "").split(os.pathsep) if name]
 FILES = [path for folder in (HERE, *OTHERS) for path in sorted(folder.glob("*.json"))]
