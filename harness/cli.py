@@ -2,7 +2,7 @@
 
 Exit codes: 0 all the work asked for is complete; 1 some of it failed or is unfinished; 2 the command or a setting is wrong;
 130 interrupted, 143 ended by SIGTERM (the same command goes on where either stopped). An exit code of 1 with a traceback is a
-bug of riddle's own.
+bug of riddle's own. ``riddle gate`` has its verdict for exit code: 0 pass, 1 fail, 2 inconclusive, 3 invalid.
 
 Only what `--help` and `ls` need is imported here. Hydra and everything heavier comes with the verb that uses it.
 """
@@ -31,7 +31,8 @@ usage: riddle VERB [SETTING=VALUE ...]        riddle VERB --help lists the setti
 
 Settings are Hydra overrides. -m runs every combination of comma-separated values (riddle eval -m model=nano,chance),
 --cfg job shows the composed settings, output=json prints one JSON document on standard output.
-Exit codes: 0 complete · 1 failed or unfinished · 2 wrong command or setting · 130 interrupted · 143 ended by SIGTERM."""
+Exit codes: 0 complete · 1 failed or unfinished · 2 wrong command or setting · 130 interrupted · 143 ended by SIGTERM;
+of riddle gate: 0 pass · 1 fail · 2 inconclusive · 3 invalid, a wrong setting too."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -95,6 +96,10 @@ def _run(verb: str, words: list[str]) -> int:
             outcomes.append(Outcome(problems=(_stopped(error),)))
     finally:
         outcome = Outcome.merged(outcomes)
+        if verb == "gate":
+            from harness.commands.gate import invalid
+
+            outcome = invalid(outcome)
         _deliver(verb, outcome, as_json)
     return outcome.exit
 

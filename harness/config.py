@@ -267,6 +267,37 @@ class ReportConfig(CommonConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GateConfig(CommonConfig):
+    """Block a checkpoint that got worse. Exit codes: 0 pass, 1 fail, 2 inconclusive, 3 invalid (a wrong setting too).
+
+    Attributes:
+        what: check a candidate; or save, keep runs as a baseline that can be committed
+        policy: YAML file with what is asked; see docs/gate.md
+        candidate: a run folder, or a folder with the runs of one model
+        baseline: instead of the policy's: a file of `riddle gate save`, a run folder, a folder of runs, or a tag
+        name: which model of the candidate, where its folder holds several
+        tags: folder of tagged baselines, TAG.json
+        out: of check, folder for gate.json, gate.md (for a pull request) and gate.xml (JUnit); of save, the file, unless it is
+            the policy's baseline
+    """
+
+    what: Literal["check", "save"] = "check"
+    policy: Path | None = None
+    candidate: Path | None = None
+    baseline: str | None = None
+    name: str | None = None
+    tags: Path = Path("baselines")
+    out: Path | None = None
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is missing."""
+        if self.policy is None and not (self.what == "save" and self.out):
+            yield "policy: missing; say policy=FILE (docs/gate.md shows one)"
+        if self.candidate is None and self.what in ("check", "save"):
+            yield "candidate: missing; say candidate=FOLDER, a run or the runs of one model"
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig(CommonConfig):
     """Make the data of benchmarks, or conversations to train on.
 
@@ -347,9 +378,9 @@ class BenchConfig(CommonConfig):
     """Measure riddle itself.
 
     Attributes:
-        bench: startup, engine, generate, scoring, views or train
+        bench: startup, engine, generate, scoring, views, routing or train
         options: settings of that measurement, such as items=500
     """
 
-    bench: Literal["startup", "engine", "generate", "scoring", "views", "train"]
+    bench: Literal["startup", "engine", "generate", "scoring", "views", "routing", "train"]
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -60,9 +60,7 @@ def check_comparable(run_a: Run, run_b: Run, allow: Iterable[str] = ()) -> tuple
     Raises:
         ResultError: they differ in something else, all of which is named; or ``allow`` names nothing known.
     """
-    allowed = set(allow)
-    for name in sorted(allowed - set(ASPECTS)):
-        raise ResultError(unknown("allow", name, ASPECTS))
+    allowed = check_allowed(allow)
     found = differences(run_a, run_b)
     refused = [one for one in found if one.aspect not in allowed]
     if refused:
@@ -73,6 +71,14 @@ def check_comparable(run_a: Run, run_b: Run, allow: Iterable[str] = ()) -> tuple
             f"Make them alike, or say allow=[{names}] to see the difference all the same"
         )
     return found
+
+
+def check_allowed(allow: Iterable[str]) -> frozenset[str]:
+    """Return the names. Raises `ResultError` if one is no name of an aspect."""
+    names = frozenset(allow)
+    for name in sorted(names - set(ASPECTS)):
+        raise ResultError(unknown("allow", name, ASPECTS))
+    return names
 
 
 @dataclass(frozen=True, kw_only=True)

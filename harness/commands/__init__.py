@@ -34,6 +34,7 @@ VERBS: Mapping[str, Verb] = {
     "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train", "data": "train/data"}),
     "score": Verb("score replies made elsewhere", "riddle score task=docvqa data=val.json predictions=replies.jsonl"),
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
+    "gate": Verb("block a checkpoint that got worse", "riddle gate policy=gate.yaml candidate=runs", positional="what"),
     "data": Verb("fetch benchmarks, draw mini ones, make corpora", "riddle data fetch task=textvqa", "what", CONVERT_WORDS),
     "controls": Verb(
         "measure what mini benchmarks give without their pictures", "riddle controls model=nano suite=mini mini.n=400"

@@ -20,9 +20,9 @@ from typing import Any
 from harness.errors import ConfigError, Interrupted
 
 SCHEMA = 1
-COMPLETE, INCOMPLETE, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
-"""Exit codes: everything done; something failed or is unfinished; the command itself is wrong; stopped by the user (Ctrl-C); by
-the system (SIGTERM)."""
+COMPLETE, INCOMPLETE, USAGE, INVALID, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+"""Exit codes: everything done; something failed or is unfinished; the command itself is wrong; a gate that could not be
+checked (`harness.commands.gate`); stopped by the user (Ctrl-C); by the system (SIGTERM)."""
 STOPPED = (TERMINATED, INTERRUPTED)
 
 
@@ -57,9 +57,9 @@ class Outcome:
 
     @property
     def exit(self) -> int:
-        """0 if nothing went wrong, else the gravest code: stopped from outside, then incomplete, then usage."""
+        """0 if nothing went wrong, else the gravest code: stopped from outside, then incomplete, invalid, usage."""
         codes = {problem.exit for problem in self.problems}
-        return next((code for code in (*STOPPED, INCOMPLETE, USAGE) if code in codes), COMPLETE)
+        return next((code for code in (*STOPPED, INCOMPLETE, INVALID, USAGE) if code in codes), COMPLETE)
 
     def document(self, verb: str) -> dict[str, Any]:
         """Return the document described above."""

@@ -25,12 +25,16 @@ CORPORA: Final[Mapping[str, str]] = {
 }
 """What ``riddle data`` makes besides benchmarks, each by a function that takes its own settings and returns rows."""
 
+GATES: Final[Mapping[str, str]] = {"check": "reports.gate.work:check_gate", "save": "reports.gate.work:save_baseline"}
+"""What ``riddle gate`` does, by its first word."""
+
 BENCHES: Final[Mapping[str, str]] = {
     "startup": "harness.bench.startup:bench_startup",
     "engine": "harness.bench.engine:bench_engine",
     "scoring": "harness.bench.scoring:bench_scoring",
     "generate": "models.sphinx_x.bench:bench_generate",
     "views": "models.sphinx_x.bench_views:bench_views",
+    "routing": "models.sphinx_x.bench_routing:bench_routing",
     "train": "models.sphinx_x.train.bench:bench_train",
 }
 
