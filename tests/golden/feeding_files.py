@@ -1,6 +1,6 @@
-"""Feeds RefCOCO, DocVQA and Video-Bench by writing a golden file's annotations in the official layout and reading them back.
+"""Feeds RefCOCO, DocVQA, Video-Bench and MVBench from a golden file's annotations, written in the official layout and read back.
 
-The other benchmarks are in ``feeding``. These three go through their own readers, because repeats are counted, and answers
+The other benchmarks are in ``feeding``. These go through their own readers, because repeats are counted, and answers
 joined, while reading.
 """
 
@@ -166,4 +166,56 @@ def _set(name: str, own: Sequence[Scored], got: Mapping[str, float], numbers: Ma
         yield Check(f"{name} over {theirs}", to_digits(100 * got[f"{ours}/{name}"], number, 6), number)
 
 
-FEEDERS: dict[str, Feeder] = {"refcoco": refcoco, "docvqa": documents("docvqa", "val_v1.0.json"), "videobench": videobench}
+MVBENCH = {"official_correct": "official", "vlmevalkit_exact_matching": "vlmevalkit", "lmms_eval": "lmms_eval"}
+"""Theirs per item: our convention."""
+
+
+def mvbench(golden: Golden) -> Iterator[Check]:
+    task, expected = find_task("mvbench"), golden["expected"]
+    files = golden["data"]["files"]
+    samples = {sample.id: sample for sample in read_back("mvbench", {f"json/{name}": own for name, own in files.items()})}
+    yield Check("n", len(samples), expected["aggregate"]["n"])
+    replies = {
+        f"{Path(name).stem}/{place}": reply for name, own in golden["predictions"].items() for place, reply in enumerate(own)
+    }
+    fed = [(sample, replies.get(sample.id)) for sample in samples.values()]
+    rows = {name: score(convention, fed) for name, convention in task.conventions.items()}
+    got = {name: values(convention, rows[name]) for name, convention in task.conventions.items()}
+    for theirs, ours in MVBENCH.items():
+        own = {row.sample_id: row.scores["correct"] for row in rows[ours]}
+        for name, items in expected["per_item"].items():
+            for item in items:
+                if theirs in item:
+                    yield Check(f"{ours} {name} {item['i']}", own[f"{Path(name).stem}/{item['i']}"], item[theirs])
+    for name, items in expected["per_item"].items():
+        for item in items:
+            sample = samples[f"{Path(name).stem}/{item['i']}"]
+            letter = sample.references[0]
+            truth = f"({letter}) {sample.options[ord(letter) - ord('A')]}"
+            yield Check(f"{sample.id} truth", truth, item["ground_truth"])
+    yield Check("average", 100 * got["official"]["accuracy"], expected["aggregate"]["avg_micro_official"])
+    yield Check("mean of tasks", 100 * got["official"]["mean_of_aspects"], expected["aggregate"]["mean_of_tasks"])
+    for code, numbers in expected["sub_scores"].items():
+        yield Check(
+            f"official {code}", to_digits(100 * got["official"][f"aspect/{code}"], numbers["accuracy"], 6), numbers["accuracy"]
+        )
+    yield from _mvbench_peers(golden.get("peers_aggregate", {}), got)
+
+
+def _mvbench_peers(peers: Golden, got: Mapping[str, Mapping[str, float]]) -> Iterator[Check]:
+    """VLMEvalKit prints counts; lmms-eval says 0 of a task without an answer."""
+    if numbers := peers.get("vlmevalkit_exact_matching"):
+        for code, (right, n, _) in {**numbers["by_task"], "overall": numbers["overall"]}.items():
+            name = "accuracy" if code == "overall" else f"aspect/{code}"
+            yield Check(f"vlmevalkit {code}", got["vlmevalkit"][name], right / n)
+    for code, number in peers.get("lmms_eval", {}).get("by_task", {}).items():
+        own = got["lmms_eval"][f"aspect/{code}"]
+        yield Check(f"lmms_eval {code}", 0.0 if math.isnan(own) else 100 * own, number)
+
+
+FEEDERS: dict[str, Feeder] = {
+    "refcoco": refcoco,
+    "docvqa": documents("docvqa", "val_v1.0.json"),
+    "videobench": videobench,
+    "mvbench": mvbench,
+}
