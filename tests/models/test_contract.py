@@ -14,9 +14,11 @@ from harness.model import Model
 from harness.types import Generation, Image, Request, Response, Text
 from models.chance import Chance
 from models.constant import Constant
+from models.hf_chat import HFChat
 from models.oracle import Oracle
 from models.sphinx_x import checkpoint
 from models.sphinx_x.plugin import SphinxXModel
+from tests.models.hf_families import save
 from tests.models.specimens import Bytes, mixed_requests, picture, sparse_specimen, specimen
 
 Build = Callable[[], Model]
@@ -27,10 +29,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("weights")
     checkpoint.save(root / "micro", *specimen())
     checkpoint.save(root / "micro_moe", *sparse_specimen())
+    save("llava", root / "llava")
     return root
 
 
-@pytest.fixture(params=["constant", "oracle", "chance", "micro", "micro_moe"])
+@pytest.fixture(params=["constant", "oracle", "chance", "micro", "micro_moe", pytest.param("llava", marks=pytest.mark.slow)])
 def build(request: pytest.FixtureRequest, folders: Path) -> Build:
     builders: dict[str, Build] = {
         "constant": Constant,
@@ -38,6 +41,7 @@ def build(request: pytest.FixtureRequest, folders: Path) -> Build:
         "chance": Chance,
         "micro": lambda: SphinxXModel(str(folders / "micro")),
         "micro_moe": lambda: SphinxXModel(str(folders / "micro_moe")),
+        "llava": lambda: HFChat(str(folders / "llava"), dtype="float32", device="cpu"),
     }
     return builders[request.param]
 
@@ -105,7 +109,7 @@ def test_a_damaged_picture_is_a_failure_where_pictures_are_opened_and_never_an_e
     sound = requests_with_ideals(10)
     found = answered(model, [*sound[:5], *damaged, *sound[5:]])
     assert found.keys() == {request.key for request in (*sound, *damaged)}
-    looks = isinstance(model, SphinxXModel)
+    looks = isinstance(model, SphinxXModel | HFChat)
     for source in sources:
         failure = found[source.label].failure
         assert (failure is not None) == looks
