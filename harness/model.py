@@ -34,6 +34,8 @@ class Model(Protocol):
         fingerprint: changes whenever an answer could: weights, processor, template, precision, engine options that matter.
 
     A class that is no model but a yardstick (a constant, a guess) says so with ``kind = "baseline"``, which its runs record.
+    One whose responses carry side records names these in ``traces`` (`harness.traces`); one that has more to say of itself than
+    its settings do (what was pruned) says it in ``details``, plain values that its runs record.
     """
 
     name: str

@@ -33,6 +33,7 @@ from harness.rescore import allowed_failures, score_run, score_store, without_ju
 from harness.results import Result
 from harness.store import FILE, Elsewhere, RunLock, Store
 from harness.task import Task
+from harness.traces import write_traces
 from harness.types import Request, Response
 
 __all__ = ["Settings", "evaluate", "run_folder", "score_run"]
@@ -153,6 +154,7 @@ class _Run:
         try:
             collector = self._generate(store, n)
             generated = time.monotonic() - clock
+            write_traces(self.folder, store)
             result = self._score(store, run)
         finally:
             store.close()
@@ -178,9 +180,10 @@ class _Run:
         except (ResultError, KeyError):
             pass
         kind = "baseline" if self.model.capabilities.needs_ideal else getattr(self.model, "kind", "model")
+        details = {"details": told} if (told := provenance.plain(getattr(self.model, "details", {}))) else {}
         record = {
             "schema": results.SCHEMA,
-            "model": {"name": self.model.name, "fingerprint": self.model.fingerprint, "kind": kind},
+            "model": {"name": self.model.name, "fingerprint": self.model.fingerprint, "kind": kind, **details},
             "task": described(task),
             "data": {
                 "name": data_name,
@@ -228,6 +231,7 @@ class _Run:
                 allowed=allowed_failures(settings.max_failures, n),
                 invalidate=lambda: results.forget(self.folder),
                 advice=f"Mend the cause, or allow more with max_failures. {self.advice}",
+                traces=getattr(model, "traces", ()),
             )
             backoff = Backoff(retries=settings.retries, seed=settings.seed)
             exchange = Exchange(

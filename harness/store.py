@@ -6,7 +6,8 @@ the file: ``synchronous=NORMAL``.) Others read at any time without locking (`Rea
 
 Tables: ``requests(key, sample_id, parts, generation)`` with the prompt's texts and media (label, digest, locator) as JSON;
 ``responses(key, text, finish_reason, prompt_tokens, completion_tokens, seconds, logprobs, failure, reused)``;
-``plan(position, sample_id, key)``, the samples of the run in order, so that re-scoring opens no media.
+``plan(position, sample_id, key)``, the samples of the run in order, so that re-scoring opens no media;
+``traces(key, name, data)``, the side records that came with a response (`harness.traces`), gone when it is replaced.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS requests (key TEXT PRIMARY KEY, sample_id TEXT, parts
 CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, text TEXT, finish_reason TEXT, prompt_tokens INTEGER,
     completion_tokens INTEGER, seconds REAL, logprobs TEXT, failure TEXT, reused INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS plan (position INTEGER PRIMARY KEY, sample_id TEXT UNIQUE, key TEXT);
+CREATE TABLE IF NOT EXISTS traces (key TEXT, name TEXT, data BLOB, PRIMARY KEY (key, name)) WITHOUT ROWID;
 """
 
 _COLUMNS = "r.key, r.text, r.finish_reason, r.prompt_tokens, r.completion_tokens, r.seconds, r.logprobs, r.failure, r.reused"
@@ -105,6 +107,32 @@ class Reader:
         with self._lock:
             return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
+    def traces(self, key: str) -> dict[str, bytes]:
+        """Return the side records that came with a response, by name."""
+        return dict(self._traces("SELECT name, data FROM traces WHERE key = ?", key))
+
+    def has_traces(self, key: str, names: Sequence[str]) -> bool:
+        """Whether a response has all the side records of these names."""
+        return not names or {name for (name,) in self._traces("SELECT name FROM traces WHERE key = ?", key)} >= set(names)
+
+    def trace_names(self) -> list[str]:
+        """Return the names of all side records that responses of planned samples have."""
+        return [name for (name,) in self._traces("SELECT DISTINCT name FROM traces JOIN plan USING (key) ORDER BY name")]
+
+    def planned_traces(self, name: str) -> Iterator[tuple[str, str, bytes]]:
+        """Yield sample id, key and side record of the samples that have one of this name, in order."""
+        cursor = self._db.cursor()
+        yield from cursor.execute(
+            "SELECT sample_id, key, data FROM plan JOIN traces USING (key) WHERE name = ? ORDER BY position", (name,)
+        )
+
+    def _traces(self, query: str, *values: str) -> list[Any]:
+        """Rows of the side records; none in a file from before there were any."""
+        with self._lock:
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'traces'").fetchone():
+                return []
+            return self._db.execute(query, values).fetchall()
+
     def reused(self) -> int:
         """Return how many of the run's requests were answered from other runs."""
         query = "SELECT count(DISTINCT p.key) FROM plan p JOIN responses r USING (key) WHERE r.reused"
@@ -159,7 +187,7 @@ class Store(Reader):
             self._db.execute("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)", row)
 
     def put(self, response: Response, *, reused: bool = False) -> None:
-        """Store a response in place of what its key had, and commit."""
+        """Store a response with its side records in place of what its key had, and commit."""
         failure = None if response.failure is None else _json(asdict(response.failure))
         row = (
             response.key,
@@ -175,6 +203,9 @@ class Store(Reader):
         with self._lock:
             self._begin()
             self._db.execute("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._db.execute("DELETE FROM traces WHERE key = ?", (response.key,))
+            rows = [(response.key, name, trace) for name, trace in response.traces.items()]
+            self._db.executemany("INSERT INTO traces VALUES (?, ?, ?)", rows)
             self._db.execute("COMMIT")
 
     def commit(self) -> None:
@@ -250,17 +281,18 @@ class Elsewhere:
         for reader in self._readers:
             reader.close()
 
-    def find(self, key: str) -> Response | None:
-        """Return the reply that another run has under a key; failures are not taken over."""
+    def find(self, key: str, traces: Sequence[str] = ()) -> Response | None:
+        """Return the reply that another run has under a key, with the side records wanted; failures are not taken over."""
         for reader in list(self._readers):
             try:
                 stored = reader.get(key)
+                found = reader.traces(key) if stored is not None and traces else {}
             except (sqlite3.Error, ResultError):
                 self._readers.remove(reader)
                 reader.close()
                 continue
-            if stored is not None and stored.response.failure is None:
-                return stored.response
+            if stored is not None and stored.response.failure is None and found.keys() >= set(traces):
+                return replace(stored.response, traces=found)
         return None
 
 

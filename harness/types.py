@@ -171,7 +171,10 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """What came back for one request: text, or the failure that stands in its place."""
+    """What came back for one request: text, or the failure that stands in its place.
+
+    ``traces`` holds side records by name, each a small table as `harness.traces.packed` makes it.
+    """
 
     key: str
     text: str = ""
@@ -181,6 +184,7 @@ class Response:
     seconds: float | None = None
     logprobs: tuple[float, ...] = ()
     failure: Failure | None = None
+    traces: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 A request is not asked if its reply is stored in this run, stands in another run under the same root, or is being asked for
 another sample. Of stored failures, those of media are kept (the key names the bytes, which will not change); all others are
-asked again once in every invocation, since a server may be back or a model mended.
+asked again once in every invocation, since a server may be back or a model mended. A stored reply that lacks side records that
+are wanted now (`harness.traces`) is asked for again, too.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.errors import RunStopped
@@ -32,6 +33,7 @@ class Collector:
         elsewhere: other runs' responses, or None.
         convention: for the running score.
         allowed: so many failed requests are borne.
+        traces: names of the side records that every reply must have.
         invalidate: called once, before the first response that is not stored yet is asked for or taken over.
         advice: how to go on, for the error when too many fail.
     """
@@ -44,6 +46,7 @@ class Collector:
     allowed: int
     invalidate: Callable[[], None]
     advice: str
+    traces: Sequence[str] = ()
     asked: int = 0
     samples: int = 0
     reused: int = 0
@@ -97,12 +100,14 @@ class Collector:
             return False
         if failure is not None:
             self._count_failure(one.request, failure)
+        elif not self.store.has_traces(one.request.key, self.traces):
+            return False
         self._show(one.request, stored, [one.sample])
         return True
 
     def _take_over(self, one: Planned) -> bool:
         """Copy the reply of another run, if one has it."""
-        found = self.elsewhere.find(one.request.key) if self.elsewhere is not None else None
+        found = self.elsewhere.find(one.request.key, self.traces) if self.elsewhere is not None else None
         if found is None:
             return False
         self.reused += 1

@@ -20,6 +20,7 @@ from harness.engine.retry import Backoff
 from harness.engine.watch import Hung, Watch
 from harness.errors import MediaError, ModelError, RunStopped
 from harness.keys import Kind
+from harness.traces import checked_traces
 from harness.types import Failure, Request, Response
 
 LONGEST_REPLY = 1_000_000
@@ -316,6 +317,7 @@ def checked(response: Response, request: Request, kind: Kind = "generate") -> Re
         seconds=None if response.seconds is None else float(response.seconds),
         logprobs=tuple(float(value) for value in response.logprobs),
         failure=failure,
+        traces=checked_traces(response.traces) if response.traces else {},
     )
 
 

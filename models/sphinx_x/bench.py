@@ -67,12 +67,12 @@ def bench_generate(n: int = 40, rounds: int = 3, weights: str = "nano", tasks: S
     torch.set_num_threads(1)
     try:
         with tempfile.TemporaryDirectory(prefix="riddle-bench-") as folder:
-            return _rows(model, tokenizer, list(_mini_requests(Path(folder), n, tasks)), rounds)
+            return _rows(model, tokenizer, list(mini_requests(Path(folder), n, tasks)), rounds)
     finally:
         torch.set_num_threads(threads)
 
 
-def _mini_requests(root: Path, n: int, tasks: Sequence[str]) -> Iterator[Request]:
+def mini_requests(root: Path, n: int, tasks: Sequence[str]) -> Iterator[Request]:
     """The questions of the mini suite as an evaluation asks them."""
     for name in tasks:
         task = find_task(name)
@@ -113,13 +113,13 @@ def _rows(model: SphinxX, tokenizer: Tokenizer, requests: Sequence[Request], rou
 def _round(model: SphinxX, tokenizer: Tokenizer, peer: _Transformers, requests: Sequence[Request]) -> dict[str, Measured]:
     """Replies and CPU seconds of every way of asking; static batches are given the pictures at their cost."""
     engine = Engine(model, tokenizer, EngineOptions(threads=0))
-    found = {SINGLE: _timed(lambda: _one_by_one(peer, requests))}
-    prompts, pictures_s = _timed(lambda: peer.prompts(requests))
+    found = {SINGLE: timed(lambda: _one_by_one(peer, requests))}
+    prompts, pictures_s = timed(lambda: peer.prompts(requests))
     for size in (1, *STATIC_BATCHES):
-        replies, seconds = _timed(_static(peer, prompts, size))
+        replies, seconds = timed(_static(peer, prompts, size))
         found[f"generate, batch {size}"] = replies, seconds + pictures_s
     for name in ("engine", "engine again"):
-        found[name] = _timed(lambda: {reply.key: reply.text for reply in engine.generate(requests)})
+        found[name] = timed(lambda: {reply.key: reply.text for reply in engine.generate(requests)})
     return found | {PICTURES: ({}, pictures_s)}
 
 
@@ -134,7 +134,7 @@ def _first_tokens(
         ("first token, transformers", lambda request: _one_by_one(peer, [request])),
         ("first token, engine", lambda request: list(engine.generate([request]))),
     ):
-        milliseconds = [1000 * _timed(partial(ask, request))[1] for request in asked]
+        milliseconds = [1000 * timed(partial(ask, request))[1] for request in asked]
         yield {"name": name, "n": len(asked), "first_token_cpu_ms": median(milliseconds)}
 
 
@@ -146,7 +146,7 @@ def _static(peer: _Transformers, prompts: Sequence[tuple[Request, Tensor]], size
     return lambda: peer.replies(prompts, size)
 
 
-def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+def timed(work: Callable[[], Result]) -> tuple[Result, float]:
     """The result and the CPU seconds it took."""
     started = time.process_time()
     result = work()

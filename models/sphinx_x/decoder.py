@@ -128,8 +128,10 @@ class Decoder:
     instead of three, and no second copy.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, whole: bool = False) -> None:
+        """Take a model's weights; ``whole`` runs every token through the last layer, too, for those who watch the layers."""
         config: Any = model.config
+        self._whole = whole
         self.heads = int(config.num_attention_heads)
         self.kv_heads = int(config.num_key_value_heads)
         self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
@@ -320,7 +322,7 @@ class Decoder:
         """All layers over packed tokens [N, width]; only the ``wanted`` ones (None: all) leave the last layer."""
         cos, sin = self._cos[positions], self._sin[positions]
         for index, layer in enumerate(self._layers):
-            final = wanted is not None and index == len(self._layers) - 1
+            final = wanted is not None and index == len(self._layers) - 1 and not self._whole
             skipped = self.heads if final and not wanted else 0  # without a question only keys and values are needed
             mixed = layer.qkv.below(skipped * self.head_dim)(layer.norm_before_attention(hidden))
             mixed = mixed.view(len(hidden), -1, self.head_dim)
@@ -335,7 +337,7 @@ class Decoder:
                 hidden, out = hidden[places], out[places]
             hidden = layer.add_attention(hidden, out)
             hidden = layer.add_feed_forward(hidden)
-        return hidden
+        return hidden[torch.tensor(wanted, device=self.device)] if self._whole and wanted else hidden
 
 
 def _runs(places: Sequence[int], lengths: Sequence[int], tokens: int) -> Iterator[tuple[int, int]]:

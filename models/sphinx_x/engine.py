@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ from models.sphinx_x.kept import Kept
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.pictures import Pictures, Visual
 from models.sphinx_x.replies import Replies, Reply, close_calls
+from models.sphinx_x.routing import Asked, Detail, Tracer, TracingDecoder
 from models.sphinx_x.schedule import Group, Prompt, group_of, plan
 from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tokenizer import Tokenizer
@@ -50,6 +51,7 @@ class EngineOptions:
         encode_batch: views that go through the encoders together, about.
         long_prompts: what becomes of a prompt that leaves no room for its reply: a recorded failure, or its text cut from the
             left (as the published code does), with a warning in the log.
+        trace_routing: whether responses to `Engine.generate` carry traces of which experts their tokens went to (``routing``).
     """
 
     max_batch: int = 64
@@ -58,6 +60,7 @@ class EngineOptions:
     threads: int = 2
     encode_batch: int = 32
     long_prompts: Literal["fail", "cut"] = "fail"
+    trace_routing: Detail = "none"
 
     def __post_init__(self) -> None:
         for name, least in (("max_batch", 1), ("batch_tokens", 1), ("window", 1), ("encode_batch", 1), ("threads", 0)):
@@ -65,6 +68,8 @@ class EngineOptions:
                 raise ConfigError(f"model.{name}={getattr(self, name)} (must be at least {least})")
         if self.long_prompts not in ("fail", "cut"):
             raise ConfigError(f"model.long_prompts={self.long_prompts!r} (must be fail or cut)")
+        if self.trace_routing not in get_args(Detail):
+            raise ConfigError(f"model.trace_routing={self.trace_routing!r} (must be true, false, counts or tokens)")
 
 
 Answered = tuple[Prompt, Response]
@@ -78,8 +83,17 @@ class Engine:
         self._model = model.eval()
         self._tokenizer = tokenizer
         self._replies = Replies(tokenizer)
-        self._decoder = Decoder(model.language_model)
+        self._tracer: Tracer | None = None
+        if self.options.trace_routing == "none":
+            self._decoder = Decoder(model.language_model)
+        elif not model.variant.backbone.experts:
+            raise ConfigError("model.trace_routing: this model has no experts to trace")
+        else:
+            self._decoder = decoder = TracingDecoder(model.language_model, model.expert_names)
+            self._tracer = Tracer(decoder, model.variant.views, self.options.trace_routing == "tokens")
         self._pictures = Pictures(model, self.options.threads, self.options.encode_batch)
+        if self._tracer:
+            self._pictures.views = {}
         self._prefixes = Kept(PREFIX_BYTES)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
@@ -184,7 +198,7 @@ class Engine:
 
         Returns the groups, which share less where their pictures were kept, because the text behind these is run anew.
         """
-        kept = [self._prefixes.get(group.prompts[0].group) if group.reread < group.prompts[0].visual else None for group in batch]
+        kept = [self._kept_prefix(group) for group in batch]
         groups = [group if known is None else replace(group, shared=1) for group, known in zip(batch, kept, strict=True)]
         sequences: list[Tensor] = []
         for group, known in zip(groups, kept, strict=True):
@@ -195,7 +209,22 @@ class Engine:
         for place, group in enumerate(groups):
             if kept[place] is None and group.prompts[0].visual:
                 self._prefixes.put(group.prompts[0].group, prefixes.first(place, 1 + group.prompts[0].visual))
+        if self._tracer:
+            self._tracer.begin([self._asked(group, known is not None) for group, known in zip(groups, kept, strict=True)])
         return groups, prefixes
+
+    def _kept_prefix(self, group: Group) -> Tensor | None:
+        """What was kept of a group's pictures, if reading it again is worth it (and is all that a trace needs)."""
+        name, visual = group.prompts[0].group, group.prompts[0].visual
+        if group.reread >= visual or (self._tracer and not self._tracer.knows(name)):
+            return None
+        return self._prefixes.get(name)
+
+    def _asked(self, group: Group, kept: bool) -> Asked:
+        """A group as its traces need it."""
+        name = group.prompts[0].group
+        views = (self._pictures.views or {}).get(name, torch.zeros(0, dtype=torch.long))
+        return Asked(name, views, group.shared, [len(prompt.ids) - group.shared for prompt in group.prompts], kept)
 
     @torch.inference_mode()
     def _generate(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
@@ -203,6 +232,7 @@ class Engine:
         started = time.perf_counter()
         rows, prompts, logits = self._begin(batch, visual)
         live = replies = [Reply(prompt) for prompt in prompts]
+        places = list(range(len(replies)))  # of the live ones among all
         exact = self._decoder.dtype == torch.float32
         while True:
             tokens = self._replies.choose(logits, live)
@@ -217,12 +247,15 @@ class Engine:
             if not keep:
                 break
             if len(keep) < len(live):
-                live = [live[place] for place in keep]
+                live, places = [live[place] for place in keep], [places[place] for place in keep]
                 tokens = tokens[torch.tensor(keep, device=tokens.device)]
                 self._decoder.retire(rows, keep)
+            if self._tracer:
+                self._tracer.step(places)
             logits = self._decoder.logits(self._decoder.step(rows, tokens))
+        traces = list(self._tracer.traces()) if self._tracer else [{}] * len(replies)
         share = (time.perf_counter() - started) / len(replies)
-        return [(reply.prompt, self._response(reply, share)) for reply in replies]
+        return [(reply.prompt, self._response(reply, share, own)) for reply, own in zip(replies, traces, strict=True)]
 
     def _alone(self, reply: Reply) -> int:
         """The next token of a greedy reply, from its own pictures and text in no company and without any cache."""
@@ -230,7 +263,7 @@ class Engine:
         sequence = self._model.splice(pictures, [*reply.prompt.ids, *reply.ids])
         return int(self._model(sequence[None], use_cache=False, logits_to_keep=1).logits[0, -1].argmax())
 
-    def _response(self, reply: Reply, seconds: float) -> Response:
+    def _response(self, reply: Reply, seconds: float, traces: Mapping[str, bytes]) -> Response:
         return Response(
             key=reply.prompt.request.key,
             text=self._replies.text(reply),
@@ -238,6 +271,7 @@ class Engine:
             prompt_tokens=reply.prompt.positions,
             completion_tokens=len(reply.ids),
             seconds=seconds,
+            traces=traces,
         )
 
     @torch.inference_mode()

@@ -38,6 +38,13 @@ class SphinxX(nn.Module):
         if variant.skip_token != "none":
             self.skip_token = nn.Parameter(torch.rand(1, 1, width))
         self.language_model = build_language_model(variant.backbone)
+        self.kept_experts: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def expert_names(self) -> tuple[tuple[int, ...], ...]:
+        """For each layer the numbers that its experts were trained under; empty tuples for a dense model."""
+        backbone = self.variant.backbone
+        return self.kept_experts or (tuple(range(backbone.experts)),) * backbone.layers
 
     def set_active_experts(self, count: int) -> None:
         """Route tokens to ``count`` experts (sparse variants only)."""

@@ -22,7 +22,7 @@ from models.sphinx_x.geometry import positions
 from models.sphinx_x.kept import Kept
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.schedule import group_of, windows
-from models.sphinx_x.tiling import Views, views_of_prompt
+from models.sphinx_x.tiling import Views, view_numbers, views_of_prompt
 from models.sphinx_x.variants import Variant
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Pictures:
 
     def __init__(self, model: SphinxX, threads: int, batch: int) -> None:
         self._model = model
+        self.views: dict[str, Tensor] | None = None
+        """If not None, it gets the view numbers of the visual positions of each group, for traces."""
         self._threads = threads
         self._batch = batch
         self._kept = Kept(VISUAL_BYTES)
@@ -114,6 +116,8 @@ class Pictures:
         found = {group: torch.cat([next(encoded) for _ in several]) for group, several in seen}
         for group, visual in found.items():
             self._kept.put(group, visual)
+        if self.views is not None:
+            self.views |= {group: view_numbers(several, self._model.variant) for group, several in seen}
         return found
 
 

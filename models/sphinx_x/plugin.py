@@ -86,7 +86,7 @@ class SphinxXModel:
             dtype = "bfloat16" if place.type == "cuda" else "float32"
         options = EngineOptions(
             max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts,
-            trace_routing={True: "counts", False: "none"}.get(trace_routing, trace_routing),  # type: ignore[arg-type, call-overload]
+            trace_routing={True: "counts", False: "none"}.get(trace_routing, trace_routing),  # type: ignore[arg-type]
         )  # fmt: skip
         model, tokenizer = checkpoint.load(folder, active_experts=active_experts)
         pruned = prune(model, tokenizer, pruning.settings(pruned_experts))

@@ -107,3 +107,13 @@ def views_of_prompt(images: Sequence[Image], variant: Variant) -> list[Views]:
     """Views of the pictures or frames of one prompt, in order: several are shown as ``several_images`` and `shown` say."""
     tiles = tiled(len(images), variant)
     return [views_of(images[index], variant, tiles=tiles) for index in shown(len(images), variant)]
+
+
+def view_numbers(views: Sequence[Views], variant: Variant) -> Tensor:
+    """For each visual position of a prompt's pictures the number of its view: int64 [positions]."""
+    pairs = [
+        (view, variant.skip_tokens if empty else variant.view_tokens(view))
+        for one in views
+        for view, empty in enumerate(one.empty)
+    ]
+    return torch.repeat_interleave(torch.tensor([view for view, _ in pairs]), torch.tensor([count for _, count in pairs]))
