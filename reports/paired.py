@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.metrics.intervals import degrees, symmetric
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -100,9 +102,9 @@ def paired(
     sums = np.bincount(code, weights=d, minlength=len(labels)).astype(np.float64)
     binary = len(labels) == len(d) and bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
     p, test = sign_flip(sums, seed=seed)
-    se = clustered_se(d, code)
-    low, high = interval(d, code, se, confidence)
-    mde, needed = _power(float(d.mean()), se, len(d), len(labels), confidence, margin)
+    se, freedom = clustered_se(d, code)
+    low, high = interval(float(d.mean()), se, freedom, len(labels), confidence)
+    mde, needed = _power(float(d.mean()), se, len(d), freedom, confidence, margin)
     return Paired(
         difference=float(d.mean()), se=se, low=low, high=high, p=p, n=len(d), clusters=len(labels),
         wins=int((d > _CLOSE).sum()), losses=int((d < -_CLOSE).sum()), ties=int((np.abs(d) <= _CLOSE).sum()),
@@ -110,36 +112,38 @@ def paired(
     )  # fmt: skip
 
 
-def clustered_se(values: Floats, cluster: Ints) -> float:
-    """The standard error of the mean of values (float[n]) in clusters 0..G-1 (int[n]); NaN with fewer than two."""
+def clustered_se(values: Floats, cluster: Ints) -> tuple[float, float]:
+    """The standard error of the mean of values (float[n]) in clusters 0..G-1 (int[n]), and its degrees of freedom.
+
+    Those are G-1, or fewer where few clusters differ (`harness.metrics.intervals.degrees`: about twice their number). Both are
+    NaN with fewer than two clusters.
+    """
     import numpy as np
 
     count = int(cluster.max()) + 1
     if count < 2:
-        return math.nan
-    sums = np.bincount(cluster, weights=values - values.mean(), minlength=count)
-    return math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(values)
+        return math.nan, math.nan
+    squares = np.bincount(cluster, weights=values - values.mean(), minlength=count) ** 2
+    freedom = float(degrees(float(squares.sum()), float((squares**2).sum()), count))
+    return math.sqrt(count / (count - 1) * float(squares.sum())) / len(values), freedom
 
 
-def interval(d: Floats, cluster: Ints, se: float, confidence: float) -> tuple[float, float]:
-    """The two-sided interval of the mean of ``d``: Student's t with G-1 degrees of freedom.
+def interval(difference: float, se: float, freedom: float, clusters: int, confidence: float) -> tuple[float, float]:
+    """The two-sided interval of a mean difference: Student's t.
 
     Where no spread at all was seen (equal answers everywhere), a cluster that differs may still have a probability of up to
     1 - (alpha/2)^(1/G) (Clopper and Pearson), so that is the width, since none is never true.
     """
-    from scipy.special import stdtrit
-
-    mean, count = float(d.mean()), int(cluster.max()) + 1
-    if count < 2:
+    if clusters < 2:
         return math.nan, math.nan
-    if se <= _CLOSE * max(1.0, abs(mean)):
-        half = 1 - ((1 - confidence) / 2) ** (1 / count)
-    else:
-        half = float(stdtrit(count - 1, (1 + confidence) / 2)) * se
-    return mean - half, mean + half
+    if se <= _CLOSE * max(1.0, abs(difference)):
+        half = 1 - ((1 - confidence) / 2) ** (1 / clusters)
+        return difference - half, difference + half
+    low, high = symmetric(difference, se, freedom, confidence)
+    return float(low), float(high)
 
 
-def sign_flip(sums: Floats, *, draws: int = DRAWS, seed: int = 0) -> tuple[float, str]:
+def sign_flip(sums: Floats, *, draws: int = DRAWS, seed: int = 0, middle: bool = False) -> tuple[float, str]:
     """The two-sided p of a sum over clusters, each of whose signs is as likely + as - if the models are alike; and the method.
 
     Exact where the cluster sums are whole numbers (right and wrong answers: the distribution of the sum is a convolution of
@@ -150,6 +154,8 @@ def sign_flip(sums: Floats, *, draws: int = DRAWS, seed: int = 0) -> tuple[float
         sums: summed differences by cluster, float[G].
         draws: how many flips are drawn where not all are gone through.
         seed: of the draws.
+        middle: count outcomes as extreme as the one seen by half (mid-p): no longer above the level at every size, but near it
+            instead of far below where outcomes are few. Exact tests only.
     """
     import numpy as np
 
@@ -159,21 +165,23 @@ def sign_flip(sums: Floats, *, draws: int = DRAWS, seed: int = 0) -> tuple[float
     if np.abs(size - whole).max(initial=0.0) <= _CLOSE:
         values, counts = np.unique(whole.astype(np.int64), return_counts=True)
         if sum(int(v) for v in values) * int(whole.sum()) * len(values) <= _LATTICE_WORK or len(values) <= 1:
-            return _lattice(values, counts, seen), "sign-flip exact"
+            return _lattice(values, counts, seen, middle), "sign-flip exact"
     if len(size) <= ENUMERATED:
         signs = 1 - 2 * (np.arange(1 << len(size))[:, None] >> np.arange(len(size)) & 1)
-        return float((np.abs(signs @ size) >= seen).mean()), "sign-flip exact"
+        reached = np.abs(signs @ size)
+        ties = np.abs(reached - seen) <= 2 * _CLOSE
+        return float((reached >= seen).mean() - middle * ties.mean() / 2), "sign-flip exact"
     random = np.random.default_rng(seed)
     hits, left = 0, draws
     while left:
         block = min(left, max(1, 4_000_000 // len(size)))
-        signs = random.integers(0, 2, (block, len(size)), dtype=np.int8) * np.int8(2) - np.int8(1)
-        hits += int((np.abs(signs @ size) >= seen).sum())
+        flips = random.integers(0, 2, (block, len(size)), dtype=np.int8)
+        hits += int((np.abs(2 * (flips @ size) - size.sum()) >= seen).sum())
         left -= block
     return (1 + hits) / (1 + draws), f"sign-flip {draws} draws"
 
 
-def _lattice(values: Ints, counts: Ints, seen: float) -> float:
+def _lattice(values: Ints, counts: Ints, seen: float, middle: bool) -> float:
     """P(|S| >= seen) for S = sum of v * (2 Binomial(count, 1/2) - count) over independent v."""
     import numpy as np
     from scipy.stats import binom
@@ -184,18 +192,18 @@ def _lattice(values: Ints, counts: Ints, seen: float) -> float:
         own[::value] = binom.pmf(np.arange(count + 1), count, 0.5)
         chance = np.convolve(chance, own)
     total = 2 * np.arange(len(chance)) - (len(chance) - 1)
-    return min(1.0, float(chance[np.abs(total) >= seen].sum()))
+    return min(1.0, float(chance[np.abs(total) >= seen].sum() - middle * chance[np.abs(np.abs(total) - seen) < 0.5].sum() / 2))
 
 
 def _power(
-    difference: float, se: float, n: int, clusters: int, confidence: float, margin: float | None
+    difference: float, se: float, n: int, freedom: float, confidence: float, margin: float | None
 ) -> tuple[float, int | None]:
     """Minimum detectable effect (t_{1-alpha/2} + t_{power}) SE, and n (effect / margin)^2."""
     from scipy.special import stdtrit
 
     if not se > 0:
         return math.nan, None
-    mde = float(stdtrit(clusters - 1, (1 + confidence) / 2) + stdtrit(clusters - 1, POWER)) * se
+    mde = float(stdtrit(freedom, (1 + confidence) / 2) + stdtrit(freedom, POWER)) * se
     wanted = abs(difference if margin is None else margin)
     return mde, math.ceil(n * (mde / wanted) ** 2) if wanted > _CLOSE else None
 

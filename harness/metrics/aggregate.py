@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from harness.metrics.intervals import wilson
 from harness.metrics.rows import Rows, Where
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Moment:
         bounds: the smallest and largest possible value.
         units: what the value is the plain mean of, one number a unit in the order of ``samples``; None if it is no such mean.
         grouped: a unit is a group of samples.
+        freedom: degrees of freedom of the standard error where fewer than the clusters say: in sums over disjoint clusters.
     """
 
     value: float
@@ -58,6 +60,7 @@ class Moment:
     reason: str | None = None
     units: Floats | None = None
     grouped: bool = False
+    freedom: float = math.inf
 
     @property
     def n(self) -> int:
@@ -230,9 +233,8 @@ def aggregate(rows: Rows, metrics: Iterable[Metric], confidence: float = 0.95) -
 def estimate_of(name: str, moment: Moment, unit: str | None = None, confidence: float = 0.95) -> Estimate:
     """Give a moment its standard error and interval.
 
-    A mean of zeros and ones gets Wilson's interval at an effective sample size (`_effective_n`). Anything else gets
-    Student's t with G-1 degrees of freedom, cut at the metric's bounds; where it stands on a bound without any spread
-    (all right, all wrong), Wilson's interval over G clusters stands in, since no width at all is never true.
+    A value between two bounds gets Wilson's interval at the number of trials that would vary as much, one without bounds
+    Student's t (`harness.metrics.intervals`), both with the degrees of freedom that its clusters' influences leave.
     """
     clusters = int(moment.clusters.sum())
     if math.isnan(moment.value):
@@ -247,57 +249,22 @@ def estimate_of(name: str, moment: Moment, unit: str | None = None, confidence: 
     )
 
 
-def wilson(p: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a proportion ``p`` of ``n`` trials (``n`` may be an effective, fractional size).
-
-    (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n); Wilson, JASA 22 (1927) 209-212.
-    """
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + confidence) / 2))
-    centre = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low, high = (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
-    return (0.0 if p == 0 else max(0.0, low)), (1.0 if p == 1 else min(1.0, high))
-
-
 def _interval(moment: Moment, se: float, clusters: int, confidence: float) -> tuple[float, float, str]:
-    value = moment.value
-    if moment.proportion:
-        return (*wilson(value, _effective_n(value, se, moment.n, clusters, confidence), confidence), "wilson")
+    from harness.metrics.intervals import bounded, degrees, symmetric
+
+    if clusters < 2 and moment.proportion:
+        return (*map(float, wilson(moment.value, 1.0, confidence)), "wilson")  # type: ignore[return-value]
     if math.isnan(se):
         return math.nan, math.nan, "undefined: fewer than two clusters"
+    freedom = min(moment.freedom, float(degrees(se**2, float((moment.influence**4).sum()), clusters)))
     floor, ceiling = moment.bounds or (-math.inf, math.inf)
-    if se <= 1e-12 * (ceiling - floor) and math.isfinite(ceiling - floor) and ceiling > floor:
-        place = min(1.0, max(0.0, (value - floor) / (ceiling - floor)))
-        if min(place, 1 - place) < 1e-12:
-            low, high = wilson(round(place), clusters, confidence)
-            return floor + low * (ceiling - floor), floor + high * (ceiling - floor), "wilson"
-    half = _student(clusters - 1, confidence) * se
-    return max(floor, value - half), min(ceiling, value + half), "t"
-
-
-def _effective_n(p: float, se: float, n: int, clusters: int, confidence: float) -> float:
-    """Trials of independent coins that are worth as much as n clustered ones: n/deff, deff = (clustered SE / simple SE)^2.
-
-    Never above n (a negative correlation inside clusters, as of a model that always says yes, is not extra knowledge), times
-    (t_{n-1} / t_{G-1})^2 for few clusters (Korn and Graubard, Survey Methodology 24 (1998) 193-201). Where the spread says
-    nothing (all right, all wrong, one cluster) a cluster counts as one trial.
-    """
-    if clusters < 2:
-        return 1.0
-    if p in (0.0, 1.0):
-        return float(clusters)
-    simple = math.sqrt(p * (1 - p) / (n - 1))
-    effective = n * min(1.0, (simple / se) ** 2) if se > 0 else float(n)
-    few = (_student(n - 1, confidence) / _student(clusters - 1, confidence)) ** 2
-    return max(1.0, effective * few)
-
-
-def _student(df: int, confidence: float) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(df, (1 + confidence) / 2))
+    span = ceiling - floor
+    if not math.isfinite(span) or span <= 0:
+        low, high = symmetric(moment.value, se, freedom, confidence)
+        return max(floor, float(low)), min(ceiling, float(high)), "t"
+    place = min(1.0, max(0.0, (moment.value - floor) / span))
+    low, high = bounded(place, se / span, clusters, freedom, confidence, moment.n if moment.proportion else math.inf)
+    return floor + float(low) * span, floor + float(high) * span, "wilson"
 
 
 def _weighted(rows: Rows, weights: Weights) -> Floats:
@@ -375,4 +342,18 @@ def _sum(rows: Rows, parts: Sequence[tuple[float, Moment]]) -> Moment:
         clusters |= part.clusters
     samples = np.unique(np.concatenate([part.samples for _, part in parts]))
     reason = next((part.reason for _, part in parts if part.reason), None)
-    return Moment(value=value, influence=influence, samples=samples, clusters=clusters, bounds=(low, high), reason=reason)
+    return Moment(
+        value=value, influence=influence, samples=samples, clusters=clusters, bounds=(low, high), reason=reason,
+        freedom=_freedom(parts, int(clusters.sum())),
+    )  # fmt: skip
+
+
+def _freedom(parts: Sequence[tuple[float, Moment]], clusters: int) -> float:
+    """Degrees of freedom of a sum over disjoint clusters, (sum V)^2 / sum(V^2 / f); no limit of its own where they are shared."""
+    own = [int(part.clusters.sum()) for _, part in parts]
+    if sum(own) > clusters:
+        return math.inf
+    variances = [weight**2 * float((part.influence**2).sum()) for weight, part in parts]
+    limits = [min(part.freedom, max(1, count - 1)) for (_, part), count in zip(parts, own, strict=True)]
+    below = sum(variance**2 / limit for variance, limit in zip(variances, limits, strict=True))
+    return sum(variances) ** 2 / below if below > 0 else float(sum(limits))

@@ -23,6 +23,7 @@ from harness.metrics.aggregate import (
     sum_over,
     wilson,
 )
+from harness.metrics.intervals import symmetric
 from harness.types import Parsed, Scored
 
 
@@ -60,7 +61,7 @@ class TestMean:
         got = one(rows(values, clusters), mean("x"))
         assert got.value == pytest.approx(fit.params[0], abs=1e-12)
         assert got.se == pytest.approx(fit.bse[0], abs=1e-9)
-        assert (got.low, got.high) == pytest.approx(fit.conf_int()[0], abs=1e-9)
+        assert symmetric(got.value, got.se, got.clusters - 1) == pytest.approx(fit.conf_int()[0], abs=1e-9)
         assert got.clusters == len(set(clusters))
 
     def test_singletons_give_the_usual_standard_error(self) -> None:
@@ -76,10 +77,16 @@ class TestMean:
         assert thrice.se == pytest.approx(alone.se, abs=1e-12)
         assert (thrice.low, thrice.high) == pytest.approx((alone.low, alone.high))
 
-    def test_interval_uses_student_with_one_degree_less_than_clusters(self) -> None:
-        got = one(rows([0.2, 0.4, 0.9, 0.5], [1, 1, 2, 2]), mean("x"))
+    def test_an_unbounded_interval_uses_student_with_one_degree_less_than_clusters(self) -> None:
+        got = one(rows([2, 4, 9, 5], [1, 1, 2, 2]), mean("x"))
         assert got.method == "t"
-        assert (got.low, got.high) == (0.0, 1.0)  # t with one degree of freedom is 12.7: cut at the bounds
+        assert (got.low, got.high) == pytest.approx((5 - 12.7062 * 2, 5 + 12.7062 * 2), abs=1e-3)
+
+    def test_a_bounded_interval_stays_inside_and_leans_away_from_the_bound(self) -> None:
+        got = one(rows([0.9, 1.0, 0.95, 0.8, 1.0, 1.0]), mean("x"))
+        assert got.method == "wilson"
+        assert 0 < got.low < got.value < got.high < 1
+        assert got.value - got.low > got.high - got.value
 
     def test_where_keeps_only_the_named_groups(self) -> None:
         data = rows([1, 0, 0, 0], groups=["a", "a", "b", "c"])
