@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import keys, results
+from harness.accounts import prices_of, usage
 from harness.engine.collect import Collector
 from harness.engine.retry import Backoff
 from harness.engine.stream import Exchange
@@ -83,8 +84,7 @@ class Panel:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         about = {"name": self.judge.name, "fingerprint": self.judge.fingerprint}
-        price = {name: getattr(getattr(self.judge, "limits", None), name, None) for name in ("prompt_price", "completion_price")}
-        record = {"schema": results.SCHEMA, "model": about, "prompt": self.judging.prompt, "prices": price}
+        record = {"schema": results.SCHEMA, "model": about, "prompt": self.judging.prompt, "prices": prices_of(self.judge)}
         results.write_json(self.folder / "judge.json", record)
         with ExitStack() as stack:
             elsewhere = None
@@ -182,19 +182,14 @@ def account(folder: Path) -> dict[str, Any]:
     """Return what ``result.json`` says of the judge whose words lie in ``folder``."""
     about = results.read_json(folder / "judge.json")
     with Reader(folder) as reader:
-        asked, (prompt, completion) = reader.count(), reader.tokens()
-    prices = about.get("prices") or {}
-    priced = bool(prices) and None not in prices.values()
-    cost = (prompt * prices["prompt_price"] + completion * prices["completion_price"]) / 1e6 if priced else None
+        asked, took = reader.count(), usage(reader, about.get("prices"))
     return {
         "name": named(about["model"]["name"], about["prompt"]),
         "model": about["model"],
         "prompt": about["prompt"],
         "folder": f"{FOLDER}/{folder.name}",
         "asked": asked,
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "cost": cost,
+        **took,
     }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import judged, results
+from harness.accounts import usage
 from harness.engine.collect import CAUSES_NAMED
 from harness.engine.guard import logging_to, stopping
 from harness.errors import ConfigError, DatasetError, ResultError, RunStopped
@@ -119,6 +120,7 @@ def score_store(
     if words:
         who = {**(who or {}), "unjudged": len(unjudged)}
     result = aggregated(folder, run, task, name, reused=store.reused(), judge=who)
+    result = replace(result, usage=usage(store, run.get("prices")))
     result.write()
     return result
 

@@ -49,6 +49,7 @@ class Result:
         metrics: all metrics with their intervals, in the task's order.
         judge: who judged under ``name`` (`harness.judging`: ``rule``, ``unscored (needs judge)`` or judge and prompt), with what
             it took and how many replies it could not judge; None where the benchmark has no judge.
+        usage: tokens and cost of the replies (`harness.accounts`); None in runs that were finished before it was counted.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Result:
     primary: str
     metrics: tuple[Estimate, ...]
     judge: Mapping[str, Any] | None = None
+    usage: Mapping[str, Any] | None = None
 
     def metric(self, name: str | None = None) -> Estimate:
         """Return a metric by name, the primary one without. Raises `ResultError` naming those there are."""
@@ -85,8 +87,8 @@ class Result:
         """Return the content of ``result.json``."""
         counts = {name: getattr(self, name) for name in ("n", "failed", "unparsed", "missing", "truncated", "reused")}
         metrics = [one.record() for one in self.metrics]
-        judge = {} if self.judge is None else {"judge": dict(self.judge)}
-        return {"schema": SCHEMA, **counts, "convention": self.convention, "primary": self.primary, **judge, "metrics": metrics}
+        more = {name: dict(value) for name, value in (("judge", self.judge), ("usage", self.usage)) if value is not None}
+        return {"schema": SCHEMA, **counts, "convention": self.convention, "primary": self.primary, **more, "metrics": metrics}
 
     def write(self) -> None:
         """Write ``result.json`` (or ``result.<convention>.json``); the run is complete from here on."""
@@ -111,6 +113,10 @@ def scores_name(convention: str | None = None) -> str:
     return f"scores.{convention}.parquet" if convention else "scores.parquet"
 
 
+_ODD = ("folder", "run", "metrics", "judge", "usage")
+"""Fields of a result that are not read as they stand in its file."""
+
+
 def load_result(folder: Path, convention: str | None = None) -> Result:
     """Read a finished run. Raises `ResultError` if it is incomplete, broken, or of another schema."""
     from harness.metrics.aggregate import Estimate
@@ -121,11 +127,11 @@ def load_result(folder: Path, convention: str | None = None) -> Result:
     try:
         metrics = tuple(Estimate(**_numbers(one)) for one in record["metrics"])
         fields: dict[str, Any] = {
-            name: record[name] for name in Result.__dataclass_fields__ if name not in ("folder", "run", "metrics", "judge")
+            name: record[name] for name in Result.__dataclass_fields__ if name not in _ODD
         }
     except (KeyError, TypeError) as error:
         raise ResultError(f"{folder}: its result.json lacks or does not know {error}; score the run again") from error
-    return Result(folder=folder, run=run, metrics=metrics, judge=record.get("judge"), **fields)
+    return Result(folder=folder, run=run, metrics=metrics, judge=record.get("judge"), usage=record.get("usage"), **fields)
 
 
 def _numbers(metric: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness import judged, keys, provenance, results
+from harness.accounts import prices_of
 from harness.engine.collect import Collector
 from harness.engine.guard import logging_to, stopping
 from harness.engine.retry import Backoff
@@ -202,6 +203,7 @@ class _Run:
             "max_failures": settings.max_failures,
             "confidence": settings.confidence,
             **({} if who is None else {"judge": who}),
+            "prices": prices_of(self.model),
             "config": provenance.plain(config),
             "versions": provenance.versions(),
             "git": provenance.git(),

@@ -106,6 +106,7 @@ def run_row(result: Result) -> dict[str, Any]:
         "missing": result.missing,
         "truncated": result.truncated,
         "reused": result.reused,
+        "usage": None if result.usage is None else dict(result.usage),
         "metrics": [metric.record() for metric in result.metrics],
         "folder": str(result.folder),
     }
