@@ -20,16 +20,21 @@ from harness.errors import ConfigError, DatasetError
 from tasks.mini.sizes import DEFAULT_N, Size
 
 BENCHMARKS: Final = (
-    *("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "videobench", "pope"),
+    *("mme", "mmbench_en", "mathvista", "refcoco", "docvqa", "videobench", "mvbench", "pope"),
     *("okvqa", "vqav2", "vizwiz", "textvqa", "gqa", "scienceqa", "iconqa", "ocrvqa", "ai2d"),
     *("chartqa", "infovqa", "deepform", "kleister_charity", "wikitablequestions", "tabfact", "visualmrc"),
     *("mmbench_cn", "ccbench", "seedbench", "qbench_a1", "mmvp", "hallusionbench"),
     *("mmmu_val", "cmmmu", "tiny_lvlm_ehub", "aesbench"),
     *("mathverse", "sciverse"),
+    *("screenspot", "detection"),
+    *("benchlmm", "mmvet", "llava_bench_wild", "infimm_eval"),
 )
 """Mini benchmarks, each a module of this package with a function ``write(folder, seed, size)``."""
 
-FAMILIES: Final = {"scienceqa_all": "scienceqa", "iconqa_txt": "iconqa"}
+FAMILIES: Final = {
+    **{"scienceqa_all": "scienceqa", "iconqa_txt": "iconqa"},
+    **dict.fromkeys(("pose", "text_spotting", "document_layout"), "detection"),
+}
 """Tasks whose data lie in the mini benchmark of another."""
 
 MARKER: Final = "mini.json"

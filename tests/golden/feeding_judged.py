@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.catalog import find_task
 from harness.data.sources import Row
 from harness.data.steps import columns, text_objects
+from harness.judging import needed
 from harness.scoring import score_judged, score_reply
 from harness.store import Stored
 from harness.task import Convention
@@ -146,6 +147,28 @@ def mathverse(golden: Golden) -> Iterator[Check]:
         yield Check(f"{row.sample_id} judged right", verdict.scores["correct"], 1)
 
 
+def benchlmm(golden: Golden) -> Iterator[Check]:
+    """One style's file; a reply that is put to no judge has no words."""
+    task, expected = find_task("benchlmm"), golden["expected"]
+    official = task.conventions["official"]
+    said = {one["question_id"]: one for one in golden["predictions"]}
+    rows = []
+    for record in rows_of(golden):
+        sample, own = task.to_sample(record.but(style="style_cartoon")), said.get(record["question_id"])
+        reply, words = ("", []) if own is None else (str(own["model_output"]), own.get("judge_replies", []))
+        silent = score_reply(official, sample, reply)
+        rows.append(judged(official, sample, reply, words) if needed(silent.parsed) and words else silent)
+        score, number = rows[-1].scores, expected["per_item"].get(str(record["question_id"]))
+        yield Check(f"{sample.id} needs a judge", needed(silent.parsed), bool(words))
+        yield Check(sample.id, score["score"] if score["scored"] == 1 else None, number)
+    got = values(official, rows)
+    yield Check("average", got["average"], expected["average_score_fraction"])
+    yield Check("style", got["styles"], expected["average_score_fraction"])
+    yield Check("scored", sum(row.scores["scored"] for row in rows), expected["scored_items"])
+    yield Check("all", len(rows), expected["total_items"])
+    yield Check("with all", got["with_all"], expected["average_if_missing_counted_as_zero"])
+
+
 PRINTED = ("subfield", "subject", "version")
 
 FEEDERS: dict[str, Feeder] = {
@@ -153,4 +176,5 @@ FEEDERS: dict[str, Feeder] = {
     "mmvet": mmvet,
     "infimm_eval": infimm_eval,
     "mathverse": mathverse,
+    "benchlmm": benchlmm,
 }
