@@ -12,8 +12,10 @@ Differences: letters are read by rule unless the merged file gives them; all ave
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from harness.conventions import STRICT
 from harness.data.sources import Row, layout, whole_json
 from harness.data.steps import from_file_name, media
 from harness.errors import DatasetError
@@ -21,6 +23,7 @@ from harness.fetch.sources import HubFiles, Offer, on_github
 from harness.metrics.choice import correct
 from harness.metrics.levels import level_metrics
 from harness.parsers.choice import letter_alone, letter_then_text
+from harness.parsers.letter import one_option
 from harness.prompts import letters, option_lines
 from harness.task import Card, Convention, Task
 from harness.types import FramePlan, Generation, Record, Sample, Video
@@ -107,7 +110,11 @@ TASKS = (
         sources=(SOURCE,),
         to_sample=to_sample,
         prompt=prompt,
-        conventions={"official": OFFICIAL},
+        conventions={
+            "official": OFFICIAL,
+            "paper": replace(OFFICIAL, primary="paper_avg", note="The plain mean of the thirteen sets, as papers print it."),
+            "strict": replace(OFFICIAL, parse=one_option, note=STRICT),
+        },
         ideal=lambda sample: sample.references[0],
         choices=lambda sample: letters(sample.options),
         frames=FRAMES,
