@@ -36,6 +36,7 @@ BENCHES: Final[Mapping[str, str]] = {
     "views": "models.sphinx_x.bench_views:bench_views",
     "routing": "models.sphinx_x.bench_routing:bench_routing",
     "train": "models.sphinx_x.train.bench:bench_train",
+    "coverage": "reports.coverage:bench_coverage",
 }
 
 ANATOMIES: Final[Mapping[str, str]] = {"models.sphinx_x.plugin": "models.sphinx_x.anatomy:card"}
