@@ -5,8 +5,9 @@ Paper: Guan et al., HallusionBench: An Advanced Diagnostic Suite for Entangled L
 Data: tianyi-lab/HallusionBench HallusionBench.json with hallusion_bench/: 1,129 rows, 178 of them without a picture. Hugging Face
 lmms-lab/HallusionBench and VLMEvalKit's HallusionBench.tsv have the 951 with one.
 Licence: BSD-3-Clause.
-Official scorer: tianyi-lab/HallusionBench evaluation.py and utils.py: GPT-4 says correct, incorrect or unclear. Verdicts that a
-file of replies holds are read as there; without one exactly one of the words yes and no is the answer; what has none is wrong.
+Official scorer: tianyi-lab/HallusionBench evaluation.py and utils.py: GPT-4 says correct, incorrect or unclear, of every reply;
+so does any judge here, and verdicts that a file of replies holds are read as there. Without a judge exactly one of the words yes
+and no is the answer (judge: rule); what has none is wrong.
 Differences: a missing answer is wrong. qAcc, easy and hard count a question of all (unedited, edited) figures as one, as the
 code does, and not the rows, as the table's head says; fAcc counts a figure as one. In the layouts of 951 rows questions lose
 their row without a picture, so that qAcc is easier and aAcc another number: conventions vlmevalkit and lmms_eval count as they
@@ -16,6 +17,7 @@ do. The diagnosis of causes needs a second judge, and is not given.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from harness.data.sources import Row, images, layout
 from harness.data.steps import media
@@ -26,6 +28,7 @@ from harness.parsers.yes_no import only_one_of_both
 from harness.prompts import fill
 from harness.task import Card, Convention, Task
 from harness.types import Generation, Parsed, Record, Sample
+from tasks.judges import hallusionbench
 
 KEYS = ("category", "subcategory", "visual_input", "set_id", "figure_id", "question_id")
 
@@ -139,7 +142,7 @@ TASKS = (
         prompt=fill("{question}"),
         prompts={"yes_no": fill("{question} Please answer yes or no.")},
         conventions={
-            "official": scored(OFFICIAL, "Without a verdict of a judge by rule."),
+            "official": replace(scored(OFFICIAL, "Without a verdict of a judge by rule."), judging=hallusionbench.OFFICIAL),
             "vlmevalkit": scored((*accuracies(PICTURED), *accuracies(PICTURED, by="category")), "Rows with a picture only."),
             "lmms_eval": scored(accuracies(PICTURED), "Rows with a picture only; its judge is GPT-4."),
         },

@@ -6,8 +6,9 @@ Data: lupantech/MathVista data/testmini.json at 53d5258 with data/images, or Hug
 1,000 questions, 540 with options, 418 integers, 40 decimals, 2 lists.
 Licence: CC BY-SA 4.0, not for training.
 Official scorer: lupantech/MathVista evaluation/extract_answer.py --quick_extract and calculate_score.py at 53d5258.
-Differences: the scorer first asks GPT-4 to take the answer out of a reply; here rules do what they can, and a reply that needs
-the judge is marked and wrong. Stored extractions (field ``extraction`` of the official result files) are scored as they are.
+Differences: the scorer asks GPT-4 to take the answer out of a reply; without a judge rules do what they can (judge: rule), and
+a reply that needs it is marked and wrong. Stored extractions (field ``extraction`` of the official result files) are scored as
+they are.
 
 Known label error, kept: question 479. Hugging Face has precisions as floats, to which the scorer cannot round: made whole here.
 The scorer groups by the labels in the result file, and those of published results are older (skills, grades): give such a file as
@@ -15,6 +16,8 @@ data as well to get the groups that were published with it.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from harness.conventions import typed
 from harness.data.sources import images, layout
@@ -25,6 +28,7 @@ from harness.parsers.typed import as_written, by_rule
 from harness.prompts import fill, letters
 from harness.task import Card, Task
 from harness.types import Generation, Record, Sample
+from tasks.judges import mathvista
 
 PROMPT = "Hint: Please answer the question {hint}, at the end.\nQuestion: {question}{unit}{options}"
 HINTS = {
@@ -76,6 +80,7 @@ METRICS = (
     *(Metric(name=name, estimator=mean("correct"), by=name) for name in GROUPS),
     Metric(name="skills", estimator=mean("correct"), by="skills", separator=", "),
 )
+TYPED = typed(METRICS, primary="accuracy")
 
 TASKS = (
     Task(
@@ -92,7 +97,7 @@ TASKS = (
         ),
         to_sample=to_sample,
         prompt=fill(PROMPT, hint=hint, unit=" (Unit: {unit})", options="\nChoices:\n{options}", option="({letter}) {text}"),
-        conventions=typed(METRICS, primary="accuracy"),
+        conventions=TYPED | {"official": replace(TYPED["official"], judging=mathvista.OFFICIAL)},
         ideal=ideal,
         choices=lambda sample: sample.options,
         generation=Generation(max_new_tokens=512),

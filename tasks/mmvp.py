@@ -4,8 +4,9 @@ Paper: Tong et al., Eyes Wide Shut? Exploring the Visual Shortcomings of Multimo
 Data: Hugging Face MMVP/MMVP: Questions.csv with "MMVP Images"/1.jpg and so on, 150 pairs; lmms-lab-eval/MMVP; VLMEvalKit's
 MMVP.tsv.
 Licence: MIT.
-Official scorer: tsb0601/MMVP scripts/gpt_grader.py: GPT-4 says yes or no. Verdicts that a file of replies holds are read as there
-(the whole text is yes or no, in any case); without one the reply is read by rule: one option by letter, else by its text.
+Official scorer: tsb0601/MMVP scripts/gpt_grader.py: GPT-4 says yes or no, of every reply; so does any judge here, and verdicts
+that a file of replies holds are read as there (the whole text is yes or no, in any case). Without a judge the reply is read by
+rule (judge: rule): one option by letter, else by its text.
 Differences: pairs are formed by number, where the script takes neighbouring lines and re-pairs all after a lost one; a missing
 answer is wrong. Accuracy over single pictures is not the official number. lmms-eval has four other right answers.
 """
@@ -28,6 +29,7 @@ from harness.parsers.verdict import yes_or_no
 from harness.prompts import OPTION_LETTER, fill, letters
 from harness.task import Card, Convention, Task
 from harness.types import Generation, Parsed, Record, Sample
+from tasks.judges import mmvp
 
 CORRECTED = {"99": "B", "100": "A", "279": "B", "280": "A"}
 """Right answers that lmms-eval has otherwise than the authors (its issue 1018)."""
@@ -104,6 +106,7 @@ OFFICIAL = Convention(
     score=correct,
     metrics=METRICS,
     primary="pair_accuracy",
+    judging=mmvp.OFFICIAL,
     note="Without a verdict of a judge by rule.",
 )
 LMMS = Convention(

@@ -15,11 +15,11 @@ from harness.task import Parse
 from harness.types import Parsed, Sample
 
 
-def by_rule(normalise: Parse) -> Parse:
-    """Read the reply as far as `without_judge` goes, then ``normalise`` that; a reply that is left over needs a judge."""
+def by_rule(normalise: Parse, quick: bool = True) -> Parse:
+    """Read the reply as far as `without_judge` goes (``quick`` as there), then ``normalise`` that; what is left needs a judge."""
 
     def parse(reply: str, sample: Sample) -> Parsed:
-        extraction = without_judge(reply, sample.groups["answer_type"], sample.options)
+        extraction = without_judge(reply, sample.groups["answer_type"], sample.options, quick)
         return Parsed(None, f"{NEEDS_JUDGE}: no bare answer") if extraction is None else normalise(extraction, sample)
 
     return parse

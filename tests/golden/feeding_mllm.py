@@ -16,7 +16,7 @@ from harness.catalog import find_task
 from harness.data.sources import Row
 from harness.metrics.aggregate import Rows
 from harness.task import Convention
-from harness.types import Sample, Scored
+from harness.types import Sample, Scored, Text
 from tests.golden.feeding import Check, Feeder, Golden, mmbench, peer, reading_extractions, score, values
 from tests.golden.feeding_files import read_back
 
@@ -144,6 +144,11 @@ def mmvp(golden: Golden) -> Iterator[Check]:
     got = values(judged, rows)
     yield Check("pairs", got["pair_accuracy"], expected["pair_accuracy"])
     yield Check("single", got["accuracy"], expected["individual_accuracy"])
+    judging = task.conventions["official"].judging
+    assert judging is not None
+    asked = judging.ask(samples[0], golden["predictions"][0]["response"], 0).parts
+    texts = [{"role": part.role, "content": part.text} for part in asked if isinstance(part, Text)]
+    yield Check("asked", texts, expected.get("judge_prompt_of_first_item", texts))
     fed = list(zip(samples, (one["response"] for one in golden["predictions"]), strict=True))
     for start, name, said, single, pairs in (
         ("lmms-eval", "lmms_eval", "pred_letter", "accuracy", "pair_accuracy"),

@@ -139,3 +139,47 @@ def test_questions_whose_answers_the_authors_keep_are_refused(data: Path) -> Non
     (data / "core-mm.json").write_text(json.dumps({k: {**v, "Answer": None} for k, v in records.items()}))
     with pytest.raises(DatasetError, match="no right answer"):
         samples_of(find_task("infimm_eval"), data)
+
+
+# --- where there is a rule too -------------------------------------------------------------------------------------------
+
+
+def extracting(text: str, asked: int) -> str:
+    """MathVista's judge finds 7 in everything; HallusionBench's finds all correct, MMVP's all right."""
+    if text.endswith("Extracted answer: "):
+        return "7"
+    return "Correct." if "intelligent teacher" in text else "Yes"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mathvista", "hallusionbench", "mmvp"])
+def test_a_judge_takes_the_place_of_the_rule_and_is_named(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["eval", "model=constant", "model.reply='It is 7, yes, A.'", f"task={name}", "mini.n=16", "output=json"]
+    words += [f"paths.data={tmp_path}", f"runs={tmp_path / 'runs'}"]
+    assert main(words) == 0
+    (ruled,) = json.loads(capsys.readouterr().out)["results"]
+    with ChatServer(extracting) as server:
+        assert main([*words, "judge=local", f"judge.base_url={server.url}", "judge.model=rules"]) == 0
+    (judged,) = json.loads(capsys.readouterr().out)["results"]
+    assert (ruled["judge"], judged["judge"]) == ("rule", f"rules, prompt {name}-1")
+    samples = samples_of(find_task(name), next(tmp_path.glob(f"mini*/{name}")))
+    if name == "mathvista":  # of options the nearest to 7 is taken, as officially
+        typed = [sample for sample in samples if not sample.options]
+        assert judged["value"] * len(samples) >= sum(sample.references[0] == "7" for sample in typed)
+        assert ruled["unparsed"] == len(samples) and judged["unparsed"] == len(samples) - len(typed)
+    else:
+        assert (judged["value"], judged["unparsed"]) == (1.0, 0)
+
+
+def test_mathvista_asks_for_all_but_the_bare_answer() -> None:
+    task = find_task("mathvista")
+    judging = task.conventions["official"].judging
+    assert judging is not None and judging.settles is not None
+    groups = {"question_type": "free_form", "answer_type": "integer"}
+    sample = Sample(id="1", question="How many?", references=("7",), groups=groups, fields={"precision": None})
+    quoted = 'The answer is "7".'
+    assert task.conventions["official"].parse(quoted, sample).answer == "7"
+    assert judging.settles(quoted, sample).reason == "needs judge: no bare answer" and judging.settles("7", sample).answer == "7"
+    (part,) = judging.ask(sample, quoted, 0).parts
+    assert getattr(part, "text", "").endswith(f"Extracted answer: B\n\nHow many?\n\n{quoted}\n\nExtracted answer: ")
+    assert judging.read("7.0", sample).answer == "7" and judging.read("none", sample).answer is None
