@@ -1,9 +1,9 @@
 """A model behind any server that speaks OpenAI's chat completions: the service itself, vLLM, llama.cpp, Ollama and others.
 
 Requests run concurrently on an event loop that lives only while `OpenAIChat.generate` is being read. Each is tried again after an
-exponential back-off with jitter where that may help, and not before the server says so; a limit of requests, tokens or cost
-(`models.budget`) ends the run cleanly, and so does a server that refuses the key. The key is read from the environment when it is
-used, and is cut out of every text that comes back.
+exponential back-off with jitter where that may help, and not before the server says so; how many are on their way follows the
+server's refusals (`models.pace`). A limit of requests, tokens or cost (`models.budget`) ends the run cleanly, and so does a
+server that refuses the key. The key is read from the environment when it is used, and cut out of every text that comes back.
 Not here: the form of requests and replies (`models.chat_protocol`).
 """
 
@@ -14,16 +14,17 @@ import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from harness.engine.retry import Backoff
-from harness.errors import CapabilityError, ConfigError, MediaError, RunStopped
+from harness.errors import ConfigError, MediaError, RunStopped
 from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.types import Failure, Request, Response
 from models.budget import Hold, Ledger, Limits, worst_case
-from models.chat_protocol import Reply, Trouble, body_of, read_reply, trouble_of
+from models.chat_protocol import RATE_LIMIT, Reply, Trouble, body_of, read_reply, trouble_of, weighing, weights_of
+from models.pace import Pace
 
 LARGEST_ANSWER = 16 << 20
 """Bytes of an answer that are read; a larger one is trouble."""
@@ -37,13 +38,15 @@ class OpenAIChat:
         base_url: up to and without ``/chat/completions``.
         name: how the model appears in tables; the server's name unless given.
         key_env: the environment variable that holds the key; empty sends none.
-        concurrency: so many requests are in flight.
+        concurrency: so many requests are in flight, and as few as the server then lets through.
         timeout_s: for one answer as a whole, however slowly it drips.
         retries: how often a request is tried again; backoff_s: seconds before the first time, doubling.
         limit_field: the body's field of the token limit.
         extra: further fields of the body, such as ``{"top_p": null}`` to leave one out.
         max_requests, max_tokens, max_cost: the most that one command may take; prices are of a million tokens.
-        single_image: whether the server takes no more than one picture.
+        single_image: whether the server takes no more than one picture, so no clips either, which are sent as frames.
+        media: ``data`` sends pictures along; ``file`` names those that are files, for a server that reads the same disk.
+        logprobs: whether the server offers the likeliest first tokens, by which closed choices are weighed.
 
     Raises:
         ConfigError: the URL or a number is none.
@@ -68,6 +71,8 @@ class OpenAIChat:
         prompt_price: float | None = None,
         completion_price: float | None = None,
         single_image: bool = False,
+        media: Literal["data", "file"] = "data",
+        logprobs: bool = False,
     ) -> None:
         address = urlsplit(base_url)
         problems = [
@@ -77,6 +82,7 @@ class OpenAIChat:
             (concurrency < 1, f"concurrency={concurrency} (must be at least 1)"),
             (not 0 < timeout_s < math.inf, f"timeout_s={timeout_s} (must be above 0)"),
             (retries < 0, f"retries={retries} (must not be negative)"),
+            (media not in ("data", "file"), f"media={media!r} (must be data or file)"),
         ]
         if wrong := [message for bad, message in problems if bad]:
             raise ConfigError("; ".join(wrong))
@@ -84,7 +90,10 @@ class OpenAIChat:
         self.url = f"{base_url.rstrip('/')}/chat/completions"
         self.name = name or model
         self.fingerprint = hash_of(["openai_chat", 1, model, self.url, limit_field, dict(extra or {})], 8)
-        self.capabilities = Capabilities(images=True, several_images=not single_image)
+        self.capabilities = Capabilities(
+            images=True, several_images=not single_image, video=not single_image, loglikelihood=logprobs
+        )
+        self.files, self.pace = media == "file", Pace(concurrency)
         self.concurrency, self.timeout_s, self.retries = concurrency, timeout_s, retries
         self.backoff = Backoff(retries=retries, base_s=backoff_s)
         self.limit_field, self.extra = limit_field, dict(extra or {})
@@ -104,7 +113,17 @@ class OpenAIChat:
             RunStopped: a limit is reached or the server refuses the key, after all that was in flight has been yielded.
             ConfigError: no key in the environment, or httpx is not installed.
         """
-        session = _Session(self, self._key())
+        return self._asked(requests, weigh=False)
+
+    def loglikelihood(self, requests: Iterable[Request]) -> Iterator[Response]:
+        """Yield responses whose ``logprobs`` weigh each request's choices by the likeliest first tokens (`weights_of`).
+
+        Raises: as `generate` does.
+        """
+        return self._asked(requests, weigh=True)
+
+    def _asked(self, requests: Iterable[Request], *, weigh: bool) -> Iterator[Response]:
+        session = _Session(self, self._key(), weigh)
         with asyncio.Runner() as runner:
             loop = runner.get_loop()
             try:
@@ -130,7 +149,7 @@ class OpenAIChat:
 class _Session:
     """One reading of `OpenAIChat.generate`: its connections, what is in flight, and why it ends early."""
 
-    def __init__(self, chat: OpenAIChat, key: str) -> None:
+    def __init__(self, chat: OpenAIChat, key: str, weigh: bool) -> None:
         try:
             import httpx
         except ModuleNotFoundError as error:
@@ -142,6 +161,9 @@ class _Session:
         self._client = httpx.AsyncClient(headers=headers, timeout=chat.timeout_s, limits=limits)
         self._flying: set[asyncio.Task[Response | None]] = set()
         self._not_before = 0.0
+        self._weigh = weigh
+        self._sent_now = 0
+        self._turn = asyncio.Condition()
         self.stop = ""
 
     def drive(self, loop: asyncio.AbstractEventLoop, source: Iterator[Request]) -> Iterator[Response]:
@@ -180,9 +202,10 @@ class _Session:
     async def _answer(self, request: Request) -> Response | None:
         """Ask one request, again where that may help; None if it stays unasked because the run ends."""
         chat, hold, started = self._chat, worst_case(request), time.monotonic()
+        extra = {**chat.extra, **weighing(chat.limit_field)} if self._weigh else chat.extra
         try:
-            body = body_of(request, chat.model, chat.limit_field, chat.extra)
-        except (MediaError, CapabilityError) as error:
+            body = await asyncio.to_thread(body_of, request, chat.model, chat.limit_field, extra, files=chat.files)
+        except MediaError as error:
             chat.ledger.settle(hold, 0, 0)
             return self._failed(request, "media", str(error))
         attempt = 1
@@ -198,6 +221,9 @@ class _Session:
             if not await self._again(request, attempt, outcome.retry_after_s, hold):
                 return None
             attempt += 1
+        weights = weights_of(request.choices, outcome.first) if self._weigh else ()
+        if isinstance(weights, str):
+            return self._failed(request, "reply", self._clean(weights))
         return Response(
             key=request.key,
             text=self._clean(outcome.text),
@@ -205,6 +231,7 @@ class _Session:
             prompt_tokens=outcome.prompt_tokens,
             completion_tokens=outcome.completion_tokens,
             seconds=time.monotonic() - started,
+            logprobs=weights,
         )
 
     def _failed(self, request: Request, kind: str, message: str) -> Response:
@@ -227,23 +254,41 @@ class _Session:
         return True
 
     async def _once(self, body: bytes, hold: Hold) -> Reply | Trouble:
-        """Send a request once, and settle what it took."""
-        import httpx
-
+        """Send a request once, when the pace lets it go, and settle what it took."""
+        pace = self._chat.pace
         while (wait := self._not_before - time.monotonic()) > 0:
             await asyncio.sleep(wait)
+        async with self._turn:
+            await self._turn.wait_for(lambda: self._sent_now < pace.limit)
+            self._sent_now += 1
+            sent_at = pace.cuts
         try:
-            async with asyncio.timeout(self._chat.timeout_s):
-                outcome = await self._sent(body)
-        except (TimeoutError, httpx.TimeoutException):
-            outcome = Trouble("timeout", f"no whole answer within {self._chat.timeout_s:g} s", billed=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            outcome = Trouble("connection", f"{type(error).__name__}: {error}"[:300], billed=isinstance(error, httpx.ReadError))
+            outcome = await self._whole(body)
+        finally:
+            async with self._turn:
+                self._sent_now -= 1
+                self._turn.notify_all()
+        if isinstance(outcome, Trouble) and outcome.kind == RATE_LIMIT:
+            pace.refused(sent_at)
+        else:
+            pace.answered()
         if isinstance(outcome, Reply):
             self._chat.ledger.settle(hold, outcome.prompt_tokens, outcome.completion_tokens)
         elif not outcome.billed:
             self._chat.ledger.settle(hold, 0, 0)
         return outcome
+
+    async def _whole(self, body: bytes) -> Reply | Trouble:
+        """Send a request and read all of the answer, within the time for it."""
+        import httpx
+
+        try:
+            async with asyncio.timeout(self._chat.timeout_s):
+                return await self._sent(body)
+        except (TimeoutError, httpx.TimeoutException):
+            return Trouble("timeout", f"no whole answer within {self._chat.timeout_s:g} s", billed=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return Trouble("connection", f"{type(error).__name__}: {error}"[:300], billed=isinstance(error, httpx.ReadError))
 
     async def _sent(self, body: bytes) -> Reply | Trouble:
         async with self._client.stream("POST", self._chat.url, content=body) as answer:

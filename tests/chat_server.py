@@ -25,11 +25,13 @@ class Fault:
     cut: bool = False
 
 
-def completion(text: Any, finish: Any = "stop", usage: Any = None) -> bytes:
+def completion(text: Any, finish: Any = "stop", usage: Any = None, first: Any = None) -> bytes:
+    """A good answer; ``first`` are the likeliest first tokens with their weights."""
     usage = {"prompt_tokens": 10, "completion_tokens": 2} if usage is None else usage
-    return json.dumps(
-        {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": finish}], "usage": usage}
-    ).encode()
+    top = [{"token": token, "logprob": weight} for token, weight in first or ()]
+    said = {"logprobs": {"content": [{"token": "x", "top_logprobs": top}]}} if first is not None else {}
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish, **said}
+    return json.dumps({"choices": [choice], "usage": usage}).encode()
 
 
 Behaviour = Callable[[str, int], "Fault | str"]
@@ -52,7 +54,7 @@ class ChatServer:
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.most_at_once = 0
-        self._now = 0
+        self.now = 0
         self._lock = threading.Lock()
         server = self
 
@@ -67,14 +69,14 @@ class ChatServer:
                     server.headers.append(dict(self.headers))
                     server.times.append(time.monotonic())
                     server.asked[text] += 1
-                    server._now += 1
-                    server.most_at_once = max(server.most_at_once, server._now)
+                    server.now += 1
+                    server.most_at_once = max(server.most_at_once, server.now)
                     asked = server.asked[text]
                 try:
                     self._send(server.behave(text, asked), text)
                 finally:
                     with server._lock:
-                        server._now -= 1
+                        server.now -= 1
 
             def _send(self, said: Fault | str, text: str) -> None:
                 fault = said if isinstance(said, Fault) else Fault(body=completion(said))

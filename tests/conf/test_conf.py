@@ -33,6 +33,8 @@ CHOICES = [
     for group in groups
     for file in sorted((CONF / group).glob("*.yaml"))
 ]
+NAMED_BY_WHAT_THEY_ASK = ("openai", "api_chat", "hf_chat", "vllm_chat")
+"""Models that many models can stand behind: a server's, a folder's."""
 REQUIRED = ("model", "task", "train", "predictions", "what", "bench")
 
 
@@ -67,6 +69,8 @@ def test_every_choice_of_every_group_composes(verb, group, name, monkeypatch):
     missing = ["model._target_=models.constant.Constant"] if (group, name) == ("model", "custom") else []
     if group == "model" and name.startswith("sphinx"):
         missing = ["model.weights=folder"]
+    if group == "model" and name in NAMED_BY_WHAT_THEY_ASK:
+        missing = ["model.model=one"] if name in ("openai", "api_chat") else ["model.path=folder"]
     if group == "judge":
         missing = {"local": ["judge.model=judge-7b"], "replay": ["judge.folder=judged"]}.get(name, [])
     read(SHAPES[verb], composed(verb, f"{group}={name}", *empty, *missing))
@@ -76,7 +80,7 @@ def test_every_choice_of_every_group_composes(verb, group, name, monkeypatch):
 def test_every_model_names_a_class_with_its_arguments(name):
     spec = composed("eval", f"model={name}")["model"]
     assert list(target_problems(spec, (), "model")) == []
-    assert spec["name"] == (None if name == "openai" else name)  # a server names its model itself
+    assert spec["name"] == (None if name in NAMED_BY_WHAT_THEY_ASK else name)
 
 
 @pytest.mark.parametrize("name", [name for verb, group, name in CHOICES if group == "suite"])

@@ -43,7 +43,9 @@ def requests(sees: bool, count: int = 10) -> list[Request]:
     """Questions of different lengths on one or two pictures of different sizes, some drawn, some with stop strings."""
     made = []
     for number in range(count):
-        shown = [Image(picture(*SIZES[number % 3], seed=number + place)) for place in range(1 + (number % 5 == 4))] if sees else []
+        shown = (
+            [Image(picture(*SIZES[number % 3], seed=number + place)) for place in range(1 + (number % 5 == 4))] if sees else []
+        )
         words = "how many red circle left of the blue square"[: 10 + 7 * (number % 5)]
         settings = Generation(
             max_new_tokens=(3, 8, 12)[number % 3],

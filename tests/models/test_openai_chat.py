@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pictures
 
+from harness import evaluate
 from harness.engine.stream import Exchange
 from harness.errors import ConfigError, RunStopped
-from harness.types import FileSource, Generation, Image, Request, Response, Text
+from harness.results import load_result
+from harness.types import FileSource, Generation, Image, Request, Response, Text, Video
 from models.chat_protocol import Reply, messages_of, read_reply, retry_after_s
 from models.openai_chat import OpenAIChat
+from models.pace import Pace
 from tests.chat_server import Behaviour, ChatServer, Fault, completion
-from tests.harness.fakes import png
+from tests.harness.fakes import png, toy_task, write_toy
 
 KEY = "sk-secret-0123456789"
 
@@ -112,6 +118,87 @@ def test_so_many_requests_are_in_flight_and_no_more_are_pulled() -> None:
         assert len(pulled) <= 4
         assert len(list(replies)) == 11
     assert 2 <= server.most_at_once <= 4
+
+
+def test_frames_are_sent_as_pictures_and_files_by_their_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a b.png").write_bytes(png(1))
+    frames = [Pictures.new("RGB", (4, 4), (shade, 0, 0)) for shade in (0, 200)]
+    monkeypatch.setattr("harness.data.video.read_frames", lambda source, plan: frames)
+    parts = (Image(FileSource(tmp_path / "a b.png")), Video(FileSource(tmp_path / "clip.mp4")), Text("What?"))
+    (message,) = messages_of(parts, files=True)
+    urls = [part["image_url"]["url"] for part in message["content"][:3]]
+    assert urls[0] == (tmp_path / "a b.png").resolve().as_uri() and "%20" in urls[0]
+    assert [url.partition(",")[0] for url in urls[1:]] == ["data:image/png;base64"] * 2 and urls[1] != urls[2]
+    with ChatServer() as server:
+        wanted = Request(key="q", sample_id="q", parts=parts, generation=Generation())
+        (response,) = chat(server, media="file").generate(iter([wanted]))
+        assert chat(server).capabilities.video and not chat(server, single_image=True).capabilities.video
+    assert response.text == "ok" and server.bodies[0]["messages"] == [message]
+
+
+# --- log-probabilities ---------------------------------------------------------------------------------------------------
+
+
+def weighed(first: Any, choices: tuple[str, ...] = ("Yes", "No")) -> tuple[Response, dict[str, Any]]:
+    with ChatServer(lambda text, asked: Fault(body=completion("x", first=first))) as server:
+        wanted = replace(request("q", max_new_tokens=9, stop=(".",)), choices=choices)
+        (response,) = chat(server, logprobs=True).loglikelihood(iter([wanted]))
+    return response, server.bodies[0]
+
+
+def test_choices_are_weighed_by_the_likeliest_first_tokens() -> None:
+    response, body = weighed([("Yes", -1.0), (" Yes", -1.0), ("N", -3.0), ("Maybe", -9.0)])
+    assert response.logprobs == pytest.approx((-1.0 + math.log(2), -3.0))
+    assert (body["logprobs"], body["top_logprobs"], body["max_tokens"], "stop" in body) == (True, 20, 1, False)
+    missing, _ = weighed([("A", -0.1), ("x", -4.0)], choices=("A", "B"))
+    assert missing.logprobs == (-0.1, -4.0)  # at most as likely as the least likely that was sent
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (None, "no log-probabilities"),
+        ([], "no log-probabilities"),
+        ([("x", -1.0)], "no choice is among"),
+        ([("red", -1.0)], "does not tell"),
+        ([("A", float("nan")), (7, -1.0), ("B", "x"), ("red circle", 3.0)], "no log-probabilities"),
+    ],
+)
+def test_choices_that_cannot_be_weighed_fail_and_say_why(first: Any, why: str) -> None:
+    response, _ = weighed(first, choices=("red circle", "red square"))
+    assert response.failure is not None and why in response.failure.message
+
+
+# --- pace ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_pace_halves_once_a_refusal_and_grows_by_one_a_round() -> None:
+    pace = Pace(16)
+    for _ in range(5):  # all were sent under the same limit
+        pace.refused(0)
+    assert (pace.limit, pace.cuts) == (8, 1)
+    for _ in range(9):
+        pace.answered()
+    assert pace.limit == 9
+    for _ in range(200):
+        pace.answered()
+    assert pace.limit == 16
+    for cut in range(1, 9):
+        pace.refused(cut)
+    assert pace.limit == 1
+
+
+def test_requests_slow_down_to_what_a_server_lets_through() -> None:
+    def behave(text: str, asked: int) -> Fault | str:
+        time.sleep(0.02)
+        return Fault(429, b"busy") if server.now > 3 else f"re: {text}"
+
+    with ChatServer(behave) as server:
+        model = chat(server, concurrency=16, retries=20)
+        got = ask(model, *(str(number) for number in range(40)))
+    assert [got[str(number)].text for number in range(40)] == [f"re: {number}" for number in range(40)]
+    refused = len(server.bodies) - 40  # about 15; without slowing down 40 to 60
+    assert model.pace.cuts >= 2 and model.pace.limit <= 8 and 13 <= refused < 35
 
 
 # --- faults --------------------------------------------------------------------------------------------------------------
@@ -281,6 +368,14 @@ def test_repetitions_count_towards_the_budget() -> None:
     with ChatServer(lambda text, asked: Fault(500)) as server, pytest.raises(RunStopped, match="budget"):
         ask(chat(server, max_requests=2, retries=5), "a")
     assert len(server.bodies) == 2
+
+
+def test_what_a_run_took_stands_in_its_result(tmp_path: Path) -> None:
+    with ChatServer(lambda text, asked: "A") as server:
+        model = chat(server, prompt_price=2.0, completion_price=5.0)
+        result = evaluate(toy_task(), model, write_toy(tmp_path / "toy", 4), runs=tmp_path / "runs")
+    assert result.usage == {"prompt_tokens": 40, "completion_tokens": 8, "cost": pytest.approx((40 * 2 + 8 * 5) / 1e6)}
+    assert load_result(result.folder).usage == result.usage
 
 
 def test_a_budget_that_is_not_reached_is_not_noticed() -> None:
