@@ -213,8 +213,20 @@ SCALING = (
 )
 """About 0.1 to 2 million parameters on the pictures and vocabulary of ``nano``."""
 
+SCALING_MOE = tuple(
+    replace(
+        dense,
+        name=f"{dense.name}_moe",
+        backbone=replace(
+            dense.backbone, kind="mixtral", ffn=dense.backbone.ffn // 2, experts=8, active_experts=2, load_balance=0.01
+        ),
+    )
+    for dense in SCALING
+)
+"""The same with eight experts of half the width, two active: as much computation a token, more parameters."""
+
 VARIANTS: Mapping[str, Variant] = {
-    variant.name: variant for variant in (NANO, NANO_MOE, MICRO, MICRO_MOE, *SCALING, *PAPER, *PUBLISHED)
+    variant.name: variant for variant in (NANO, NANO_MOE, MICRO, MICRO_MOE, *SCALING, *SCALING_MOE, *PAPER, *PUBLISHED)
 }
 """All variants by name."""
 
