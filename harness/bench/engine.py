@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 import struct
 import sys
 import tempfile
-import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
+from harness.bench.process import measured
 from harness.model import Capabilities
 from harness.types import FileSource, Image, Parsed, Record, Request, Response, Sample
 
@@ -105,30 +103,8 @@ def _png(rows: bytes, side: int) -> bytes:
 
 def _measured(data: Path, name: str, items: int) -> dict[str, Any]:
     """Evaluate in a process of its own. Raises `HarnessError` with what it wrote if it fails."""
-    arguments = [sys.executable, "-m", "harness.bench.engine", str(data)]
-    begun = time.perf_counter()
-    with tempfile.TemporaryFile() as output:
-        child = os.posix_spawn(
-            sys.executable,
-            arguments,
-            os.environ,
-            file_actions=[(os.POSIX_SPAWN_DUP2, output.fileno(), 1), (os.POSIX_SPAWN_DUP2, output.fileno(), 2)],
-        )
-        _, status, usage = os.wait4(child, 0)
-        wall = time.perf_counter() - begun
-        output.seek(0)
-        said = output.read().decode("utf-8", "replace")
-    if status != 0 or f"n={items}" not in said:
-        raise HarnessError(f"the measured process ended with status {status}:\n{said[-2000:]}")
-    cpu = usage.ru_utime + usage.ru_stime
-    peak_mib = usage.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
-    rates = {
-        "items_per_cpu_s": round(items / cpu, 1),
-        "cpu_s": round(cpu, 2),
-        "wall_s": round(wall, 2),
-        "peak_mib": round(peak_mib, 1),
-    }
-    return {"name": name, "items": items, **rates}
+    taken = measured(["-m", "harness.bench.engine", str(data)], f"n={items}")
+    return {"name": name, "items": items, "items_per_cpu_s": round(items / taken.cpu_s, 1), **taken.row()}
 
 
 def _task() -> Task:

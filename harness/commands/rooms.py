@@ -32,6 +32,7 @@ BENCHES: Final[Mapping[str, str]] = {
     "startup": "harness.bench.startup:bench_startup",
     "engine": "harness.bench.engine:bench_engine",
     "scoring": "harness.bench.scoring:bench_scoring",
+    "video": "harness.bench.video:bench_video",
     "generate": "models.sphinx_x.bench:bench_generate",
     "views": "models.sphinx_x.bench_views:bench_views",
     "routing": "models.sphinx_x.bench_routing:bench_routing",

@@ -113,12 +113,17 @@ def _index(container: Any, source: MediaSource) -> _Index:
                 keys.extend([packet.pts] if packet.is_keyframe else [])
     if not found:
         raise MediaError(f"{source.label}: no frames in it")
-    ticks, keys = array("q", sorted(ticks)), array("q", sorted(keys))
     claimed = float(stream.average_rate or 0)
-    if len(ticks) < found or any(one == other for one, other in pairwise(ticks)):
+    times = _in_order(ticks)
+    if len(times) < found:
         return _Index(array("q", range(found)), keys, claimed or 25.0, False)
-    _check_length(container, stream, ticks[-1] - ticks[0] + length, source)
-    return _Index(ticks, keys, _rate(claimed, found - 1, float((ticks[-1] - ticks[0]) * stream.time_base)), True)
+    _check_length(container, stream, times[-1] - times[0] + length, source)
+    return _Index(times, _in_order(keys), _rate(claimed, found - 1, float((times[-1] - times[0]) * stream.time_base)), True)
+
+
+def _in_order(ticks: array[int]) -> array[int]:
+    """Sort, each once; most clips are in order, and a number object for each frame of an hour would be most of an index."""
+    return ticks if all(one < other for one, other in pairwise(ticks)) else array("q", sorted(set(ticks)))
 
 
 def _rate(claimed: float, frames: int, seconds: float) -> float:
