@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -49,6 +50,7 @@ class Run:
         control: ``none``, ``blind`` (no picture was shown) or ``swapped`` (another sample's picture was shown).
         frames: by convention, what the coordinates of parsed boxes count (`harness.boxes.Frame`).
         judge: who judged, empty for a rule.
+        suite: the suite that it was asked as a part of.
         values: every metric, empty while the run is incomplete.
         broken: why the folder cannot be read, empty if it can.
         scores: file of the per-sample scores.
@@ -76,6 +78,7 @@ class Run:
     judge: str = ""
     generation: str = ""
     seed: str = ""
+    suite: str = ""
     started: str = ""
     complete: bool = False
     n: int = 0
@@ -176,6 +179,7 @@ def _from_about(folder: Path, about: Mapping[str, Any]) -> Run:
         judge=_name_of(about.get("judge")),
         generation=json.dumps(about.get("generation") or {}, sort_keys=True, ensure_ascii=False),
         seed="" if about.get("seed") is None else str(about["seed"]),
+        suite=_suite(about),
         started=str(about.get("started", "")),
     )
 
@@ -191,6 +195,13 @@ def _name_of(judge: object) -> str:
     if isinstance(judge, dict):
         return str(judge.get("name", ""))
     return "" if judge in (None, "none") else str(judge)
+
+
+def _suite(about: Mapping[str, Any]) -> str:
+    """The suite that a run was asked as a part of, empty for a run of its own."""
+    config = about.get("config")
+    suite = config.get("suite") if isinstance(config, dict) else None
+    return str(suite.get("name") or "") if isinstance(suite, dict) else ""
 
 
 def _from_result(result: Mapping[str, Any], unit: str) -> dict[str, Any]:
@@ -300,6 +311,54 @@ def _decoded(text: str | None) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Columns:
+    """The scores of a complete run as arrays, without its texts.
+
+    Attributes:
+        ids: of the samples, in order.
+        asked: digest of the samples' ids and clusters in their order; equal for runs that were asked the same.
+        cluster: cluster codes in order of appearance, int[n]; clusters: how many there are.
+        scores: by name, float[n].
+    """
+
+    ids: Sequence[str]
+    asked: bytes
+    cluster: Any
+    clusters: int
+    scores: Mapping[str, Any]
+
+
+def score_columns(run: Run) -> Columns:
+    """Read ids, clusters and scores of a complete run; texts are not touched, so 1,000 samples take about a millisecond.
+
+    Raises:
+        ResultError: the file is missing, is no parquet file, or lacks a column of schema 1.
+    """
+    import pyarrow
+    import pyarrow.compute
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(run.scores) as file:
+            scores = [name for name in file.schema_arrow.names if name.startswith("score.")]
+            table = file.read(columns=["sample_id", "cluster", *scores], use_threads=False).combine_chunks()
+        names = pyarrow.compute.if_else(pyarrow.compute.equal(table["cluster"], ""), None, table["cluster"])
+        own = pyarrow.compute.binary_join_element_wise("\0", table["sample_id"], "")
+        codes = pyarrow.compute.coalesce(names, own).combine_chunks().dictionary_encode()
+    except (OSError, pyarrow.ArrowException, KeyError) as error:
+        raise ResultError(f"{run.scores}: cannot be read ({error})") from error
+    ids, clusters = (["" if text is None else text for text in table[name].to_pylist()] for name in ("sample_id", "cluster"))
+    asked = blake2b("\x1f".join([*ids, "", *clusters]).encode(errors="replace"), digest_size=16)
+    return Columns(
+        ids=ids,
+        asked=asked.digest(),
+        cluster=codes.indices.to_numpy(zero_copy_only=False),
+        clusters=len(codes.dictionary),
+        scores={name[6:]: table[name].to_numpy() for name in scores},
+    )
 
 
 class Asked:

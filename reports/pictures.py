@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import base64
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from io import BytesIO
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from harness.errors import MediaError
 from reports.load import media_label, media_name
@@ -43,7 +46,10 @@ class Thumbnail:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What stands in the place of a picture: the name of a stored thumbnail, or why there is none."""
+    """What stands in the place of a picture: the name of a stored thumbnail, or why there is none.
+
+    ``original`` links to the file itself, where it is a plain file near the page.
+    """
 
     name: str = ""
     width: int = 0
@@ -51,6 +57,7 @@ class Shown:
     label: str = ""
     clip: bool = False
     absent: str = ""
+    original: str = ""
 
 
 class Thumbnails:
@@ -73,8 +80,9 @@ class Thumbnails:
 class Shelf:
     """The pictures of one page: each stored once, all together within ``budget`` bytes."""
 
-    def __init__(self, thumbnails: Thumbnails, expected: int, budget: int) -> None:
+    def __init__(self, thumbnails: Thumbnails, expected: int, budget: int, folder: Path | None = None) -> None:
         self._thumbnails = thumbnails
+        self._folder = folder
         self._left = budget
         self._allowance = max(SMALLEST_BYTES, min(LARGEST_BYTES, int(budget * 0.7 / max(1, expected))))
         self.stored: dict[str, Thumbnail] = {}
@@ -89,11 +97,36 @@ class Shelf:
             if isinstance(made, str):
                 return Shown(label=label, clip=clip, absent=made)
             if len(made.uri) > self._left:
-                return Shown(label=label, clip=clip, absent="left out to keep this page small")
+                left_out = "left out to keep this page small"
+                size = (made.width, made.height)
+                return Shown(
+                    label=label, clip=clip, absent=left_out, original=original(part, self._folder), width=size[0], height=size[1]
+                )
             self._left -= len(made.uri)
             self.stored[name] = made
         kept = self.stored[name]
-        return Shown(name=name, width=kept.width, height=kept.height, label=label, clip=clip)
+        link = original(part, self._folder)
+        return Shown(name=name, width=kept.width, height=kept.height, label=label, clip=clip, original=link)
+
+
+@cache
+def _link(path: Path, folder: Path, here: Path) -> str:
+    whole, page = path.resolve(), folder.resolve()
+    roots = [root for root in (page.parent.parent, here) if root != Path(root.anchor)]
+    shared = any(whole.is_relative_to(root) and page.is_relative_to(root) for root in roots)
+    return quote(os.path.relpath(whole, page)) if shared and whole.is_file() else ""
+
+
+def original(part: Mapping[str, Any], folder: Path | None) -> str:
+    """Return a link from a page in ``folder`` to the file of a picture or clip; empty where there is none to give.
+
+    A relative link, and only to a file in the tree that the page or the process is in: one that climbs out of both would tell
+    a reader of the page how this machine's folders are named.
+    """
+    locator = part.get("locator")
+    if folder is None or not isinstance(locator, dict) or locator.get("kind") != "file":
+        return ""
+    return _link(Path(str(locator.get("path", ""))), folder, Path.cwd())
 
 
 def _make(part: Mapping[str, Any], allowance: int) -> Thumbnail | str:

@@ -21,16 +21,33 @@ _HIDDEN = re.compile(
 )
 
 
-def visible(text: str, limit: int = SHOWN) -> Markup:
+def visible(text: str, limit: int = SHOWN, mark: tuple[int, int] | None = None) -> Markup:
     """Return ``text`` as HTML: escaped, hidden characters named, cut after ``limit`` characters with a note.
+
+    Args:
+        text: anything.
+        limit: characters shown.
+        mark: first character and the one behind the last of what is marked in it; left out if it is not within the limit.
 
     >>> str(visible("<b>" + chr(0x202e)))
     '&lt;b&gt;<span class="hidden-char">⟨U+202E⟩</span>'
+    >>> str(visible("so B.", mark=(3, 4)))
+    'so <mark>B</mark>.'
     """
-    shown = _spans(text[:limit].replace("\r\n", "\n"), lambda name: Markup('<span class="hidden-char">{}</span>').format(name))
+    start, end = mark if mark is not None and mark[1] <= min(limit, len(text)) else (0, 0)
+    shown = _named(text[:start])
+    if end > start:
+        shown += Markup("<mark>{}</mark>").format(_named(text[start:end]))
+    shown += _named(text[end:limit])
     if len(text) > limit:
         shown += Markup('<span class="cut">… cut: {:,} of {:,} characters shown</span>').format(limit, len(text))
     return shown
+
+
+def _named(text: str) -> Markup:
+    if not _HIDDEN.search(text):
+        return escape(text)
+    return _spans(text.replace("\r\n", "\n"), lambda name: Markup('<span class="hidden-char">{}</span>').format(name))
 
 
 def plain(text: str, limit: int = SHOWN) -> str:

@@ -1,27 +1,46 @@
-"use strict";
+// The samples: pages, filters, search, permanent links, and how other models did.
 (() => {
   const list = document.getElementById("samples");
-  const rest = document.getElementById("rest");
   const size = Number(list.dataset.page);
-  const all = [...list.children, ...rest.content.children];
+  const all = [...list.children, ...document.getElementById("rest").content.children];
   const buttons = [...document.querySelectorAll("[data-filter]")];
+  const facet = document.getElementById("facet");
   const find = document.getElementById("find");
   const previous = document.getElementById("previous");
   const next = document.getElementById("next");
   const where = document.getElementById("where");
+  const others = [...document.querySelectorAll("#others a")];
+  const verdicts = { r: ["✓", "right"], p: ["◐", "partly"], w: ["✗", "wrong"] };
   let filter = "";
   let chosen = all;
   let page = 0;
   let texts = null;
 
+  function chips(sample) {
+    if (!others.length || sample.querySelector(".chips")) return;
+    const holder = document.createElement("span");
+    holder.className = "chips";
+    others.forEach((other, place) => {
+      const [mark, name] = verdicts[sample.dataset.others[place]] || [];
+      if (!mark) return;
+      const chip = document.createElement("a");
+      chip.className = name;
+      chip.href = `${other.getAttribute("href")}#${sample.id}`;
+      chip.textContent = `${mark} ${other.textContent}`;
+      chip.setAttribute("aria-label", `${other.textContent}: ${name}`);
+      holder.append(chip);
+    });
+    sample.querySelector("header").append(holder);
+  }
+
   function draw() {
     const last = Math.max(0, Math.ceil(chosen.length / size) - 1);
     page = Math.min(Math.max(0, page), last);
     const start = page * size;
-    list.replaceChildren(...chosen.slice(start, start + size));
-    where.textContent = chosen.length
-      ? `${start + 1}–${Math.min(start + size, chosen.length)} of ${chosen.length}`
-      : "no samples";
+    const shown = chosen.slice(start, start + size);
+    shown.forEach(chips);
+    list.replaceChildren(...shown);
+    where.textContent = chosen.length ? `${start + 1}–${start + shown.length} of ${chosen.length}` : "no samples";
     previous.disabled = page === 0;
     next.disabled = page === last;
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.filter === filter));
@@ -29,10 +48,13 @@
 
   function choose() {
     const wanted = find.value.toLowerCase();
+    const group = facet ? facet.value : "";
     if (wanted && !texts) texts = new Map(all.map((sample) => [sample, sample.textContent.toLowerCase()]));
     chosen = all.filter(
       (sample) =>
-        (!filter || sample.dataset.shown.split(" ").includes(filter)) && (!wanted || texts.get(sample).includes(wanted)),
+        (!filter || sample.dataset.shown.split(" ").includes(filter)) &&
+        (!group || (sample.dataset.in || "").split(" ").includes(group)) &&
+        (!wanted || texts.get(sample).includes(wanted)),
     );
     page = 0;
     draw();
@@ -57,6 +79,7 @@
     if (!chosen.includes(all[index])) {
       filter = "";
       find.value = "";
+      if (facet) facet.value = "";
       chosen = all;
     }
     page = Math.floor(chosen.indexOf(all[index]) / size);
@@ -71,9 +94,18 @@
       choose();
     });
   find.addEventListener("input", choose);
+  if (facet) facet.addEventListener("input", choose);
   previous.addEventListener("click", () => turn(-1));
   next.addEventListener("click", () => turn(1));
   window.addEventListener("hashchange", follow);
+  document.addEventListener("keydown", (event) => {
+    if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") {
+      event.preventDefault();
+      find.focus();
+    } else if (event.key === "n" && !next.disabled) turn(1);
+    else if (event.key === "p" && !previous.disabled) turn(-1);
+  });
   document.getElementById("toolbar").hidden = false;
   draw();
   follow();

@@ -92,7 +92,7 @@ def test_the_board_opens_without_any_request_or_complaint(browser: Browser, site
         assert visit.requests == [site.as_uri()]
         assert visit.problems == []
         assert visit.page.locator("section.mini h2").inner_text() == "Mini suite"
-        assert visit.page.locator("section.benchmarks .label").inner_text() == "<b>llava</b>"
+        assert visit.page.locator("section.benchmarks tr.model .label").inner_text() == "<b>llava</b>"
 
 
 def test_clicking_a_heading_sorts_and_keeps_references_below(browser: Browser, site: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_sample_shows_all_that_happened_to_it(runs: Path, tmp_path: Path) -> N
     text = page(runs, tmp_path)
     for piece in (
         "a/1",
-        "Yes, a dog",
+        "<mark>Yes</mark>, a dog",
         "yeah",
         "Is there a &lt;dog&gt;?",
         "partly right",

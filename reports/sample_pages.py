@@ -1,0 +1,80 @@
+"""Writes the pages of samples of a whole board: which page has which models beside it, and what cannot be read.
+
+Not here: what stands on a page (`reports.samples`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import ResultError
+from reports.load import Run, score_columns
+from reports.pictures import Thumbnails
+from reports.samples import Other, Pictured, page_name, write_samples
+from reports.tables import Board, Row
+
+Key = tuple[Path, str]
+"""What names a run in a report: its folder and the convention it was scored by."""
+
+
+def run_key(run: Run) -> Key:
+    """Name a run."""
+    return run.folder, run.convention
+
+
+@dataclass(kw_only=True)
+class Pages:
+    """What was written: pages by run, the reasons where there is none, and by model the pictures with their scores."""
+
+    names: dict[Key, str] = field(default_factory=dict)
+    unreadable: dict[Key, str] = field(default_factory=dict)
+    pictured: dict[Row, list[Pictured]] = field(default_factory=dict)
+
+
+def write_pages(board: Board, out: Path, baseline: Row | None, picture_bytes: int) -> Pages:
+    """Write a page a shown run into ``out/samples``; the pictures of models (not of baselines or controls) are kept."""
+    thumbnails, pages = Thumbnails(), Pages()
+    for runs in _columns(board):
+        others = [Other(label=row.label, page=page_name(run), verdicts=_verdicts(run)) for row, run in runs.items()]
+        beside = runs.get(baseline) if baseline is not None else None
+        for (row, run), own in zip(runs.items(), others, strict=True):
+            page = f"samples/{page_name(run)}"
+            rest = [other for other in others if other is not own]
+            against = beside if beside is not run else None
+            try:
+                pictured = write_samples(run, out / page, thumbnails, picture_bytes=picture_bytes, home="../index.html",
+                                         beside=against, others=rest)  # fmt: skip
+            except ResultError as error:
+                (out / page).unlink(missing_ok=True)
+                pages.unreadable[run_key(run)] = str(error)
+                continue
+            pages.names[run_key(run)] = page
+            if not row.reference:
+                pages.pictured.setdefault(row, []).extend(pictured)
+    return pages
+
+
+def _columns(board: Board) -> Iterator[Mapping[Row, Run]]:
+    for section in board.sections:
+        for column in section.columns:
+            yield {row: cell.run for row in section.rows if (cell := section.cell(row, column)) is not None}
+
+
+def _verdicts(run: Run) -> Mapping[str, str]:
+    """By sample id, how a run did: ``r``, ``p`` or ``w``; nothing where its scores cannot be read."""
+    try:
+        columns = score_columns(run)
+    except ResultError:
+        return {}
+    return dict(zip(columns.ids, map(_letter, _firsts(list(columns.scores.values()), len(columns.ids))), strict=True))
+
+
+def _firsts(scores: Sequence[Sequence[float]], n: int) -> list[float]:
+    """By sample, the first score that is a number; 0 where there is none."""
+    return [next((column[place] for column in scores if column[place] == column[place]), 0.0) for place in range(n)]
+
+
+def _letter(score: float) -> str:
+    return "r" if score >= 1 else "p" if score > 0 else "w"
