@@ -259,11 +259,17 @@ class ReportConfig(CommonConfig):
         runs: folder with the runs
         out: folder to write to; paths.leaderboard unless given
         title: heading of the page
+        samples: whether to write a page of samples behind every number
+        figures: whether to draw figures
+        baseline: a row that all others are compared with from the start, also sample by sample
     """
 
     runs: Path = Path("runs")
     out: Path | None = None
     title: str = "riddle leaderboard"
+    samples: bool = True
+    figures: bool = True
+    baseline: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,8 @@ def run(config: ReportConfig) -> Outcome:
     The report is written whatever the runs are; one that cannot be read is named and makes the outcome incomplete.
     """
     out = config.out or config.paths.leaderboard
-    board = function(LEADERBOARD)(config.runs, out, title=config.title)
+    chosen = {"samples": config.samples, "figures": config.figures, "baseline": config.baseline}
+    board = function(LEADERBOARD)(config.runs, out, title=config.title, **chosen)
     files = [str(path) for path in board.paths]
     result = {"kind": "leaderboard", "index": str(board.index), "files": files, "left_out": [*board.left_out, *board.broken]}
     broken = tuple(Problem("BrokenRun", f"left out of the report: {message}") for message in board.broken)
