@@ -23,6 +23,7 @@ class Region(TypedDict, total=False):
         box: corners ``x1, y1, x2, y2``.
         points: key points ``x, y`` in the category's order, or a single one; a reference has ``x, y, visibility`` (0: not
             annotated).
+        score: how sure a prediction is, where its file says so.
         area: of the object in square pixels, where the annotation states it (key points are scaled by it).
         ignored: finding it is neither right nor wrong.
         crowd: any number of predictions may lie in it.
@@ -31,6 +32,7 @@ class Region(TypedDict, total=False):
     label: Required[str]
     box: list[float]
     points: list[list[float]]
+    score: float
     area: float
     ignored: bool
     crowd: bool
@@ -71,3 +73,7 @@ def by_label(regions: Iterable[Region]) -> dict[str, list[Region]]:
     for region in regions:
         parts.setdefault(region["label"], []).append(region)
     return parts
+
+
+NOTHING: Region = {"label": "", "box": [0.0, 0.0, 0.0, 0.0], "ignored": True}
+"""The reference of a picture on which there is nothing to find: an empty place that no prediction meets."""

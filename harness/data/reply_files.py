@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from harness.data.coco import results_of
 from harness.data.due import as_reply, replies_of
 from harness.errors import ReplyError
 
@@ -28,6 +29,7 @@ LAYOUTS = (
     "list of records, or JSON lines: an id, a picture or a question, and a reply (RRC, POPE, VLM-R1 and others)",
     "records by id, or replies by id: one JSON object, perhaps by data set first (MathVista, Video-Bench and others)",
     "DUE's answers: JSON lines of documents with annotations, each a key and its values",
+    "COCO results: a JSON list of detections with image_id, category_id and bbox or keypoints",
     "lines of an id and its items with tabs between (WikiTableQuestions)",
     "lines of picture, question, answer, reply with tabs between, a file a sub-task (MME's eval_tool)",
     "replies in order: a JSON list of texts, where the official scorer goes by order",
@@ -48,7 +50,7 @@ ID_FIELDS = (
 )  # fmt: skip
 QUESTION_FIELDS = ("question", "prompt", "query", "instruction", "expression", "sent", "input", "text")
 PICTURE_FIELDS = (
-    *("image", "imagepath", "img", "imgpath", "imagename", "imagefile", "imageid", "imgid", "picture", "filename"),
+    *("image", "imagepath", "img", "imgpath", "imgfilename", "imagename", "imagefile", "imageid", "imgid", "picture", "filename"),
     *("video", "videoid", "vidpath", "videopath", "videoname", "clip"),
 )
 SHOWN = 300
@@ -143,6 +145,9 @@ def _json(path: Path, text: str) -> tuple[str, Iterator[Found]]:
             raise ReplyError(f"{path}: not JSON ({error}); was it cut short?") from error
         return "records", _documents(_json_lines(path, lines))
     if isinstance(value, list):
+        results = results_of(value)
+        if results is not None:
+            return "by id", (Found(f"{path} picture {image}", text, image) for image, text in results.items())
         return "records", _documents(Found(f"{path} record {number}", one) for number, one in enumerate(value))
     if replies_of(value) is not None:
         return "records", _documents([Found(f"{path} record 0", value)])

@@ -214,7 +214,7 @@ def picture_size(sample: Sample) -> tuple[int, int]:
     width, height = sample.fields.get("width"), sample.fields.get("height")
     if not width or not height:
         raise DatasetError(
-            f"sample {sample.id!r}: neither its annotation nor a picture tells the picture's size, which this convention needs; "
+            f"sample {sample.id!r}: neither annotation nor file tells the size of the picture, which this convention needs; "
             "put the picture where the annotation names it, or use convention=pixels, which does without"
         )
     return width, height

@@ -6,6 +6,7 @@ so that 100,000 rows cost a few megabytes.
 
 from __future__ import annotations
 
+import json
 import math
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
     Strings = npt.NDArray[np.object_]
 
+Answer = tuple[Any, Sequence[str]]
+"""The parsed answer of a row, as JSON has it, and its references."""
+
 FLAGS = ("unparsed", "failed", "missing", "truncated")
 
 
@@ -38,6 +42,8 @@ class Rows:
         scores: score name to float64[n].
         groups: group name to str[n].
         flags: ``unparsed``, ``failed``, ``missing``, ``truncated`` to bool[n].
+        stored: gives the parsed answer and the references of each row of the whole table; only a metric that is no function of
+            the scores asks for them (`answers`).
     """
 
     position: Ints
@@ -46,6 +52,7 @@ class Rows:
     scores: Mapping[str, Floats]
     groups: Mapping[str, Strings]
     flags: Mapping[str, Bools]
+    stored: Callable[[], Sequence[Answer]] = tuple
 
     @property
     def n(self) -> int:
@@ -61,6 +68,11 @@ class Rows:
         """The column of a named group. Raises `KeyError` naming the groups there are."""
         column: Strings = _column(self.groups, "group", name)
         return column
+
+    def answers(self) -> list[Answer]:
+        """The parsed answers and references of the rows in view; None where there is no answer."""
+        whole = self.stored()
+        return [whole[place] for place in self.position]
 
     def select(self, mask: Bools) -> Rows:
         """The rows where ``mask`` (bool[n]) is true."""
@@ -123,7 +135,8 @@ class Rows:
         }
         scores = {name: [row.scores.get(name, math.nan) for row in samples] for name in _names(row.scores for row in samples)}
         groups = {name: [row.groups.get(name, "") for row in samples] for name in _names(row.groups for row in samples)}
-        return cls._build([row.cluster or f"\0{row.sample_id}" for row in samples], scores, groups, flags)
+        rows = cls._build([row.cluster or f"\0{row.sample_id}" for row in samples], scores, groups, flags)
+        return replace(rows, stored=lambda: [(row.parsed.answer, row.references) for row in samples])
 
     @classmethod
     def read(cls, path: Path) -> Rows:
@@ -156,6 +169,7 @@ class Rows:
             scores={name[6:]: np.array(values, dtype=np.float64) for name, values in scores.items()},
             groups={name[6:]: codes.strings() for name, codes in groups.items()},
             flags={name: np.frombuffer(bytes(values), dtype=np.bool_) for name, values in flags.items()},
+            stored=lambda: _stored(path),
         )
 
     @classmethod
@@ -194,6 +208,15 @@ class _Codes:
         import numpy as np
 
         return np.array(list(self.known), dtype=object)[np.array(self.places, dtype=np.int64)]
+
+
+def _stored(path: Path) -> list[Answer]:
+    """Read the answers and references of a table."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(path, columns=["prediction", "references"]).to_pydict()
+    pairs = zip(table["prediction"], table["references"], strict=True)
+    return [(None if answer is None else json.loads(answer), references) for answer, references in pairs]
 
 
 def _column(columns: Mapping[str, Any], kind: str, name: str) -> Any:

@@ -8,12 +8,15 @@ Source: Figures 2 and 7 of arXiv 2402.05935; `demo_places` is the authors' demo.
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from harness.boxes import Frame
+from harness.boxes import Frame, corners
 from harness.metrics.grounding import picture_size
 from harness.regions import Region, to_pixels
 from harness.task import Parse
@@ -92,14 +95,24 @@ def as_written(label: str, sample: Sample) -> str:
     return label
 
 
+def folded(label: str, sample: Sample) -> str:
+    """The label, letter case aside."""
+    return label.casefold()
+
+
 def category_of(label: str, sample: Sample) -> str:
     """Name the category that a label ends with, the longest of them, in either number; else the label in small letters.
 
     Categories are the sample's options. ``two red buses`` and ``Bus`` are ``bus``.
     """
+    return _category(label, sample.options)
+
+
+@lru_cache(maxsize=4096)
+def _category(label: str, categories: tuple[str, ...]) -> str:
     text = f" {' '.join(label.lower().replace('_', ' ').split())}"
     forms = (text, text.removesuffix("s"), text.removesuffix("es"), re.sub("ies$", "y", text))
-    known = sorted(sample.options, key=len, reverse=True)
+    known = sorted(categories, key=len, reverse=True)
     return next((one for one in known for form in forms if form.endswith(f" {_plain(one)}")), text.strip())
 
 
@@ -151,11 +164,41 @@ def read_key_points(labeller: Labeller = category_of, frame: Frame = "square") -
 
 def _reader(read: Callable[[str, Sample], Iterator[Region]], frame: Frame, none: str) -> Parse:
     def parse(reply: str, sample: Sample) -> Parsed:
+        results = coco_results(reply, sample)
+        if results is not None:
+            return Parsed(results)
         size = picture_size(sample)
         found = tuple(to_pixels(region, frame, *size) for region in read(reply, sample))
         return Parsed(found, None if found else none)
 
     return parse
+
+
+def coco_results(reply: str, sample: Sample) -> tuple[Region, ...] | None:
+    """Read results in COCO's form (``[{"category_id": 1, "bbox": [x, y, width, height], "score": 0.9}]``), which are in pixels.
+
+    The names of categories are the sample's ``fields["categories"]``. None if the reply is nothing of the kind.
+    """
+    if not reply.startswith('[{"category_id":'):
+        return None
+    try:
+        return tuple(_result(one, sample.fields.get("categories", {})) for one in json.loads(reply))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _result(one: Mapping[str, Any], categories: Mapping[str, str]) -> Region:
+    number = str(one["category_id"])
+    region: Region = {"label": categories.get(number, number), "score": float(one.get("score", 1.0))}
+    if "bbox" in one:
+        region["box"] = list(corners([float(edge) for edge in one["bbox"]]))
+    if "keypoints" in one:
+        values = [float(value) for value in one["keypoints"]]
+        region["points"] = [[x, y] for x, y in zip(values[0::3], values[1::3], strict=True)]
+    points = (value for point in region.get("points", ()) for value in point)
+    if not all(map(math.isfinite, (region["score"], *region.get("box", ()), *points))):
+        raise ValueError("not finite")
+    return region
 
 
 def _pairs(numbers: Sequence[float]) -> list[list[float]]:
