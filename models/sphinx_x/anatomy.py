@@ -76,9 +76,12 @@ def language_parameters(variant: Variant) -> int:
 
 def active_parameters(variant: Variant) -> int:
     """Parameters of the language model that one token passes through: all but the experts it is not routed to."""
-    backbone = variant.backbone
-    idle = (backbone.experts - backbone.active_experts) * backbone.layers * expert_parameters(backbone)
-    return language_parameters(variant) - idle
+    return language_parameters(variant) - idle_parameters(variant.backbone)
+
+
+def idle_parameters(backbone: Backbone) -> int:
+    """Parameters of the experts that a token is not routed to."""
+    return (backbone.experts - backbone.active_experts) * backbone.layers * expert_parameters(backbone)
 
 
 def encoder_parameters(encoder: Encoder) -> int:

@@ -31,6 +31,9 @@ OFFICIAL = "meta.json"
 UNUSED = "unused.safetensors"
 """Tensors of the authors' files that the model has no use for, kept so that the way back gives the same files."""
 
+TRAINING = "training.json"
+"""What the model was trained with, where it was trained here; no answer depends on it."""
+
 SCHEMA = 1
 SHARD = 4 * 2**30
 """Bytes of weights in one file."""
@@ -58,6 +61,17 @@ def write_config(folder: Path, variant: Variant, dtype: str, extra: Mapping[str,
     """Write ``config.json``."""
     config = {"schema": SCHEMA, "dtype": dtype, "variant": variant.to_json(), **(extra or {})}
     _replace(folder / CONFIG, lambda path: path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8"))
+
+
+def write_training(folder: Path, account: Mapping[str, Any]) -> None:
+    """Write what the model was trained with."""
+    _replace(folder / TRAINING, lambda path: path.write_text(json.dumps(account, indent=2) + "\n", encoding="utf-8"))
+
+
+def read_training(folder: Path) -> dict[str, Any]:
+    """What the model was trained with, if it was trained here, under ``training``; empty otherwise."""
+    path = folder / TRAINING
+    return {"training": json.loads(path.read_text(encoding="utf-8"))} if path.is_file() else {}
 
 
 def write_weights(

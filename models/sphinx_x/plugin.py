@@ -73,6 +73,7 @@ class SphinxXModel:
             ConfigError: there are no such weights, or a setting is out of range.
         """
         from models.sphinx_x import checkpoint, pruning
+        from models.sphinx_x.anatomy import idle_parameters, parameters
         from models.sphinx_x.engine import Engine, EngineOptions
         from models.sphinx_x.int8 import quantise
         from models.sphinx_x.pruning import prune, sparsity
@@ -111,7 +112,9 @@ class SphinxXModel:
             quantise(model.language_model)
         self._engine = Engine(model, tokenizer, options)
         self.traces = {"none": (), "counts": (TRACE,), "tokens": (TRACE, TOKENS)}[options.trace_routing]
-        self.details = sparsity(model, pruned)
+        whole = sum(parameters(model.variant).values())
+        size = {"parameters": whole, "active_parameters": whole - idle_parameters(model.variant.backbone)}
+        self.details = {"variant": model.variant.name, **size, **sparsity(model, pruned), **checkpoint.read_training(folder)}
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield one response a request, batch by batch, in any order."""

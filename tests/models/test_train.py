@@ -14,6 +14,7 @@ from harness.world import Clip
 from models.sphinx_x import checkpoint
 from models.sphinx_x.corpus.mini import LATE
 from models.sphinx_x.model import SphinxX
+from models.sphinx_x.plugin import SphinxXModel
 from models.sphinx_x.tiling import views_of, views_of_prompt
 from models.sphinx_x.tokenizer import Tokenizer, train_tokenizer
 from models.sphinx_x.train import upcycle
@@ -132,6 +133,13 @@ def test_a_run_leaves_its_curves(whole: Path) -> None:
     assert {"family", "n", "loss", "exact"} <= set(rows[0])
     plot(whole)
     assert (whole / "curves.png").stat().st_size > 1000
+
+
+def test_a_model_says_what_it_was_trained_with(whole: Path) -> None:
+    details = SphinxXModel(str(whole / "model")).details
+    account = details["training"]
+    assert details["variant"] == "micro" and details["active_parameters"] == details["parameters"]
+    assert account["pictures"] == settings(whole).steps * settings(whole).batch and account["core_seconds"] >= 0
 
 
 def test_a_folder_of_another_variant_is_not_overwritten(whole: Path) -> None:

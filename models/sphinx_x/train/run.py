@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,6 +57,7 @@ def train(config: TrainConfig) -> Path:
     if not together.leads:
         return weights
     checkpoint.save(weights, run.training.model, run.tokenizer)
+    checkpoint.write_training(weights, run.account())
     plot(folder)
     log.info("finished after %.0f core-seconds in all; model in %s", run.progress.total, weights)
     return weights
@@ -123,6 +125,13 @@ class _Run:
         for optimizer in self.optimizers:
             optimizer.step()
         return float(norm)
+
+    def account(self) -> dict[str, Any]:
+        """What the model was trained with, in pictures and core-seconds, as its folder keeps it for those who study scaling."""
+        config = self.config
+        pretrained = 0 if config.init else config.pretrain.steps * config.pretrain.batch
+        pictures = {"pictures": self.progress.step * config.batch, "pictures_dense": pretrained}
+        return {**pictures, "seed": config.seed, "init": Path(config.init).name, "core_seconds": round(self.progress.total)}
 
     def _save(self) -> None:
         if self.together.leads:
