@@ -135,7 +135,8 @@ def _table(run: Run) -> _Table:
     from pyarrow import parquet
 
     try:
-        names = parquet.read_table(run.scores, columns=["sample_id", "cluster"], use_threads=False).to_pydict()
+        with parquet.ParquetFile(run.scores) as file:
+            names = file.read(columns=["sample_id", "cluster"], use_threads=False).to_pydict()
         rows = Rows.read(run.scores)
     except (OSError, pyarrow.ArrowException, KeyError, TypeError) as error:
         raise ResultError(f"{run.scores}: cannot be read ({error})") from error

@@ -129,7 +129,8 @@ def _sample_ids(run: Run, about: Mapping[str, Any], asked: _Asked) -> str:
     from pyarrow import parquet
 
     try:
-        ids = parquet.read_table(run.scores, columns=["sample_id"], use_threads=False).column(0).to_pylist()
+        with parquet.ParquetFile(run.scores) as file:
+            ids = file.read(columns=["sample_id"], use_threads=False).column(0).to_pylist()
     except (OSError, pyarrow.ArrowException) as error:
         raise ResultError(f"{run.scores}: cannot be read ({error})") from error
     return f"{len(ids)} samples, {_digest(sorted(ids))}"

@@ -184,12 +184,13 @@ def sign_flip(sums: Floats, *, draws: int = DRAWS, seed: int = 0, middle: bool =
 def _lattice(values: Ints, counts: Ints, seen: float, middle: bool) -> float:
     """P(|S| >= seen) for S = sum of v * (2 Binomial(count, 1/2) - count) over independent v."""
     import numpy as np
-    from scipy.stats import binom
+    from scipy.special import gammaln
 
     chance = np.ones(1)  # of the number of steps above the lowest sum, a step being 2
     for value, count in zip(values.tolist(), counts.tolist(), strict=True):
         own = np.zeros(value * count + 1)
-        own[::value] = binom.pmf(np.arange(count + 1), count, 0.5)
+        ups = np.arange(count + 1)
+        own[::value] = np.exp(gammaln(count + 1) - gammaln(ups + 1) - gammaln(count - ups + 1) - count * math.log(2))
         chance = np.convolve(chance, own)
     total = 2 * np.arange(len(chance)) - (len(chance) - 1)
     return min(1.0, float(chance[np.abs(total) >= seen].sum() - middle * chance[np.abs(np.abs(total) - seen) < 0.5].sum() / 2))
