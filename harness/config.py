@@ -104,6 +104,28 @@ class DecodingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FramesConfig:
+    """Which frames of clips are shown; null keeps what the benchmark says, and so does a part of a clip that it asks about.
+
+    Attributes:
+        count: how many; the most, for rate
+        kind: uniform, middle or rate
+        per_second: frames a second, for rate
+    """
+
+    count: int | None = None
+    kind: Literal["uniform", "middle", "rate"] | None = None
+    per_second: float | None = None
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if self.count is not None and self.count < 1:
+            yield f"count={self.count}: must be at least 1"
+        if self.per_second is not None and self.per_second <= 0:
+            yield f"per_second={self.per_second:g}: must be above 0"
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """How the engine works; never decides a reply.
 
@@ -143,6 +165,7 @@ class EvalConfig(CommonConfig):
         kind: generate, or loglikelihood: the likeliest of the closed choices is the reply
         judge: who reads what no rule can: none, rule, local, openai or replay; judge.KEY=VALUE changes one of its settings
         fresh: forget what this run has stored, and ask everything anew
+        frames: task (as the benchmark says), middle (one) or rate, or single settings such as frames.count=16
         decoding: task (as the benchmark says) or sampled, or single settings such as decoding.max_new_tokens=64
         engine: threads and retries: engine.workers=N engine.window=N engine.retries=N engine.timeout_s=600 engine.reuse=false
         confidence: of the intervals
@@ -164,6 +187,7 @@ class EvalConfig(CommonConfig):
     kind: Literal["generate", "loglikelihood"] = "generate"
     judge: Mapping[str, Any] = field(default_factory=lambda: {"name": "none"})
     fresh: bool = False
+    frames: FramesConfig = FramesConfig()
     decoding: DecodingConfig = DecodingConfig()
     engine: EngineConfig = EngineConfig()
     confidence: float = 0.95

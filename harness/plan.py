@@ -22,6 +22,9 @@ from harness.model import Capabilities
 from harness.task import Convention, Layout, Task, fitting
 from harness.types import Failure, Generation, Image, MediaSource, Part, Request, Sample, Text, Video
 
+FRAME_SETTINGS = ("count", "kind", "per_second")
+"""What a run may choose of a plan of frames."""
+
 DIGESTS_KEPT = 512
 """Benchmarks ask several questions about a picture in a row; so many digests are remembered."""
 
@@ -36,6 +39,7 @@ class Settings:
         prompt: ``default`` or the name of one of the task's other prompts.
         convention: how replies are scored; never decides what is asked.
         generation: overrides of the task's generation settings, such as ``{"max_new_tokens": 64}``.
+        frames: overrides of the task's plan of frames, such as ``{"count": 16}``; the part of a clip that is asked about stays.
         control: ``blind`` and ``swapped`` show whether the benchmark needs its pictures.
         kind: ``loglikelihood`` takes the likeliest of the closed choices for the reply.
         max_failures: share of the samples that may fail; one may always, unless it is 0.
@@ -52,6 +56,7 @@ class Settings:
     prompt: str = "default"
     convention: str = "official"
     generation: Mapping[str, Any] = field(default_factory=dict)
+    frames: Mapping[str, Any] = field(default_factory=dict)
     control: Control = "none"
     kind: keys.Kind = "generate"
     max_failures: float = 0.01
@@ -76,6 +81,9 @@ class Settings:
             (self.timeout_s is not None and self.timeout_s <= 0, f"timeout_s={self.timeout_s} (must be above 0)"),
             (self.retries < 0, f"retries={self.retries} (must not be negative)"),
             (not 0 < self.confidence < 1, f"confidence={self.confidence} (must be between 0 and 1)"),
+            *((name not in FRAME_SETTINGS, f"frames.{name} (known: {', '.join(FRAME_SETTINGS)})") for name in self.frames),
+            (self.frames.get("count", 1) < 1, f"frames.count={self.frames.get('count')} (must be at least 1)"),
+            (self.frames.get("per_second", 1) <= 0, f"frames.per_second={self.frames.get('per_second')} (must be above 0)"),
             *((name not in known, f"generation.{name} (known: {', '.join(sorted(known))})") for name in self.generation),
         ]
         if wrong := [message for bad, message in problems if bad]:
@@ -85,6 +93,12 @@ class Settings:
         """Return a task's generation settings with the seed and the overrides."""
         changes = {"seed": self.seed, **self.generation}
         return replace(generation, **{**changes, "stop": tuple(changes.get("stop", generation.stop))})
+
+    def shown(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+        """Return a prompt's parts with the overridden plans of frames."""
+        if not self.frames:
+            return tuple(parts)
+        return tuple(replace(one, frames=replace(one.frames, **self.frames)) if isinstance(one, Video) else one for one in parts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,7 +187,8 @@ def _prepare(task: Task, settings: Settings, model: str, needs_ideal: bool, dige
     """Compose and name the request for a sample."""
     with fitting(f"sample {sample.id!r}"):
         query = task.query(sample, settings.prompt)
-    asked = blind(query.parts) if settings.control == "blind" else query.parts
+    parts = settings.shown(query.parts)
+    asked = blind(parts) if settings.control == "blind" else parts
     generation = settings.applied_to(query.generation)
     failure: Failure | None = None
     try:
@@ -192,8 +207,8 @@ def _prepare(task: Task, settings: Settings, model: str, needs_ideal: bool, dige
         ideal=ideal,
         group=keys.media_group(identity),
     )
-    parts = _shown_parts(asked, identity, failure is None)
-    return Planned(sample=sample, request=request, parts=parts, failure=failure)
+    stored = _shown_parts(asked, identity, failure is None)
+    return Planned(sample=sample, request=request, parts=stored, failure=failure)
 
 
 def described_parts(parts: Sequence[Part], digest: keys.Digest) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

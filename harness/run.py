@@ -122,6 +122,7 @@ def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[st
         "kind": settings.kind,
         "control": settings.control,
         "limit": settings.limit,
+        **({"frames": dict(settings.frames)} if settings.frames else {}),
     }
 
 
@@ -198,6 +199,7 @@ class _Run:
             "generation": identity(task, self.model, fingerprint, settings)["generation"],
             "kind": settings.kind,
             "control": settings.control,
+            **({"frames": dict(settings.frames)} if settings.frames else {}),
             "seed": settings.seed,
             "limit": settings.limit,
             "max_failures": settings.max_failures,

@@ -33,7 +33,7 @@ def preview(task: Task, model: Model, place: Place, settings: Settings) -> dict[
     first = [_asked(one, count) for one in islice(plan(source, settings, model.fingerprint), SHOWN)]
     cost: Counter[str] = Counter()
     for sample in source.samples():
-        cost.update(_media(task.query(sample, settings.prompt).parts))
+        cost.update(_media(settings.shown(task.query(sample, settings.prompt).parts)))
         cost["requests"] += 1
     if settings.control == "blind":
         cost["images"] = cost["clips"] = cost["frames"] = 0

@@ -67,12 +67,14 @@ def run(config: EvalConfig) -> Outcome:
 def settings_of(config: EvalConfig) -> Settings:
     """Return what the engine is told, from what the command was told."""
     decoding = {name: value for name, value in dataclasses.asdict(config.decoding).items() if value is not None}
+    frames = {name: value for name, value in dataclasses.asdict(config.frames).items() if value is not None}
     return Settings(
         limit=config.limit,
         seed=config.seed,
         prompt=config.prompt,
         convention="official" if config.convention == ALL else config.convention,
         generation=decoding,
+        frames=frames,
         control=config.control,
         kind=config.kind,
         max_failures=config.max_failures,

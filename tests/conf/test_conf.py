@@ -23,7 +23,7 @@ NEEDED = {
     "controls": ["model=constant", "task=[pope]"],
 }
 GROUPS = {
-    "eval": ["model", "suite", "decoding", "engine", "judge", "paths"],
+    "eval": ["model", "suite", "frames", "decoding", "engine", "judge", "paths"],
     "train": ["train", "train/data"],
     "data": ["mixture"],
 }

@@ -529,9 +529,7 @@ def test_a_report_that_lacks_a_broken_run_is_written_and_says_so(riddle, place):
 
 def test_a_bench_that_is_none_gets_the_nearest(riddle):
     code, _, err = riddle("bench", "startpu")
-    assert (
-        code == 2 and "bench=startpu: must be one of startup, engine, generate, scoring, views, routing, train (did you mean" in err
-    )
+    assert code == 2 and "bench=startpu: must be one of startup, engine, generate" in err and "(did you mean 'startup'?)" in err
     code, _, err = riddle("bench", "startup", "repeat=1")
     assert code == 2 and "startup.repeat: unknown setting (did you mean 'repeats'?)" in err
 

@@ -20,11 +20,14 @@ from harness.cli import main
 from harness.data.frame_folder import FrameFolder
 from harness.data.sources import read_records
 from harness.data.video import read_frames
-from harness.errors import DatasetError
+from harness.errors import ConfigError, DatasetError
 from harness.metrics.aggregate import Rows, aggregate
+from harness.plan import Settings, Source, plan
 from harness.replies import score_replies
+from harness.run import run_folder
 from harness.scoring import score_reply
 from harness.types import FileSource, FramePlan, Sample, Video
+from models.constant import Constant
 from tasks.mini import write
 from tasks.mini.mvbench import ASPECTS as MINI
 from tasks.mvbench import ASPECTS
@@ -207,6 +210,21 @@ def test_the_part_of_a_mini_clip_shows_the_movement_that_is_asked(root: Path) ->
         (first_y, first_x), (last_y, last_x) = (np.argwhere(one & ~other).mean(axis=0) for one, other in (changed, changed[::-1]))
         moved = {"left": first_x - last_x, "right": last_x - first_x, "up": first_y - last_y, "down": last_y - first_y}
         assert sample.options["ABCD".index(sample.references[0])] == max(moved, key=lambda name: moved[name]), sample.id
+
+
+def test_a_run_may_choose_other_frames_of_the_same_part(root: Path) -> None:
+    source, middle = Source.find(TASK, [root]), Settings(frames={"count": 1, "kind": "middle"})
+    usual, chosen = (
+        next(one for one in plan(source, settings, "m") if one.sample.id == "action_sequence/0")
+        for settings in (Settings(), middle)
+    )
+    assert usual.request.key != chosen.request.key
+    frames = {one.parts[0]["frames"]["count"]: one.parts[0]["frames"] for one in (usual, chosen)}
+    assert frames[1] == {**frames[16], "count": 1, "kind": "middle"} and frames[1]["start_s"] is not None
+    folders = {run_folder(TASK, Constant(), "data", settings) for settings in (Settings(), Settings(frames={}), middle)}
+    assert len(folders) == 2
+    with pytest.raises(ConfigError, match=r"frames\.start_s \(known: count, kind, per_second\); frames\.count=0"):
+        Settings(frames={"start_s": 1, "count": 0})
 
 
 def vlmevalkit(found: Iterable[Sample], folder: Path) -> Path:
