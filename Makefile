@@ -43,7 +43,7 @@ $(VENV)/.riddle-demo: pyproject.toml $(wildcard $(CONSTRAINTS)) | $(VENV)/bin/py
 
 $(VENV)/.riddle-test: pyproject.toml $(wildcard $(CONSTRAINTS)) | $(VENV)/bin/python
 	@echo "installing riddle with its tools (a few minutes the first time)"
-	@$(INSTALL) -e '.[local,train,video,corpus,api,dev]'
+	@$(INSTALL) -e '.[local,train,video,corpus,api,serve,dev]'
 	@touch $(VENV)/.riddle-demo $@
 
 # Writes the versions of this environment to constraints.txt: names and versions only.

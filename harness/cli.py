@@ -16,7 +16,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from harness.commands import VERBS
+from harness.commands import VERBS, module_of
 from harness.commands.outcome import INCOMPLETE, INTERRUPTED, STOPPED, TERMINATED, Outcome, Problem
 from harness.commands.tables import printable
 from harness.engine.watch import terminable
@@ -122,7 +122,7 @@ def _deliver(verb: str, outcome: Outcome, as_json: bool) -> None:
 
         _say(encode(outcome.document(verb)))
     elif outcome.results:
-        _say(importlib.import_module(f"harness.commands.{verb}").show(outcome.results))
+        _say(importlib.import_module(module_of(verb)).show(outcome.results))
     for problem in outcome.problems:
         where = f" ({problem.where})" if problem.where else ""
         _complain(f"{problem.kind}{where}: {printable(problem.message, keep=chr(10))}")

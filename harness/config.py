@@ -414,3 +414,38 @@ class BenchConfig(CommonConfig):
 
     bench: Literal["startup", "engine", "generate", "scoring", "video", "views", "routing", "train", "coverage"]
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeModelConfig(CommonConfig):
+    """Answer OpenAI's chat-completions protocol with a model, on this machine unless told otherwise.
+
+    Attributes:
+        model: which model (required), a name from `riddle ls models`; model.KEY=VALUE changes one of its settings
+        host: address to listen on; others than this machine's need key_env
+        port: to listen on; 0 takes a free one
+        key_env: environment variable with the key that callers must have
+        max_waiting: requests that may wait; more get status 429
+        max_body_mb: size of a request
+        max_images: pictures of a request
+        max_megapixels: of all its pictures together
+        max_new_tokens: of a reply, and what stands for a limit that is not given
+    """
+
+    model: Mapping[str, Any]
+    host: str = "127.0.0.1"
+    port: int = 8000
+    key_env: str = ""
+    max_waiting: int = 256
+    max_body_mb: int = 32
+    max_images: int = 32
+    max_megapixels: float = 50
+    max_new_tokens: int = 1024
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if not 0 <= self.port < 65536:
+            yield f"port={self.port}: must be from 0 to 65535"
+        for name in ("max_waiting", "max_body_mb", "max_images", "max_megapixels", "max_new_tokens"):
+            if getattr(self, name) <= 0:
+                yield f"{name}={getattr(self, name)}: must be above 0"

@@ -39,6 +39,12 @@ VERBS: Mapping[str, Verb] = {
     "controls": Verb(
         "measure what mini benchmarks give without their pictures", "riddle controls model=nano suite=mini mini.n=400"
     ),
+    "serve-model": Verb("answer OpenAI's chat protocol with a model", "riddle serve-model model=nano port=8000"),
     "bench": Verb("measure riddle itself", "riddle bench startup", positional="bench"),
     "ls": Verb("list tasks, models, suites, or show one of them", "riddle ls task pope"),
 }
+
+
+def module_of(verb: str) -> str:
+    """Return the module of a verb, in whose name a dash of the verb is an underscore."""
+    return f"harness.commands.{verb.replace('-', '_')}"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalog import admit
+from harness.commands import module_of
 from harness.commands.outcome import INCOMPLETE, STOPPED, TERMINATED, USAGE, Outcome, Problem, encode
 from harness.commands.overrides import Prepared, quoted
 from harness.errors import ConfigError, HarnessError, Terminated
@@ -66,7 +67,7 @@ def _run(verb: str, composed: Any) -> Outcome:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    module = importlib.import_module(f"harness.commands.{verb}")
+    module = importlib.import_module(module_of(verb))
     try:
         values = OmegaConf.to_container(composed, resolve=True)
     except OmegaConfBaseException as error:

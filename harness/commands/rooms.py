@@ -17,6 +17,7 @@ CONSTANT: Final = "models.constant.Constant"
 COMPOSE: Final = "models.sphinx_x.corpus.compose:compose"
 LOOK: Final = "models.sphinx_x.corpus.look:look"
 CONVERT: Final = "models.sphinx_x.official.convert:convert"
+SERVE: Final = "models.served.app:serve"
 LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
 
 CORPORA: Final[Mapping[str, str]] = {

@@ -19,6 +19,7 @@ NEEDED = {
     "score": ["task=pope", f"predictions={Path(__file__).name}"],
     "data": ["what=mini"],
     "bench": ["bench=startup"],
+    "serve-model": ["model=constant"],
     "report": [],
     "controls": ["model=constant", "task=[pope]"],
 }
