@@ -408,11 +408,11 @@ class BenchConfig(CommonConfig):
     """Measure riddle itself.
 
     Attributes:
-        bench: startup, engine, generate, scoring, video, views, routing, train or coverage
+        bench: startup, engine, generate, scoring, video, views, routing, train, coverage or report
         options: settings of that measurement, such as items=500
     """
 
-    bench: Literal["startup", "engine", "generate", "scoring", "video", "views", "routing", "train", "coverage"]
+    bench: Literal["startup", "engine", "generate", "scoring", "video", "views", "routing", "train", "coverage", "report"]
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

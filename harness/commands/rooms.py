@@ -39,6 +39,7 @@ BENCHES: Final[Mapping[str, str]] = {
     "routing": "models.sphinx_x.bench_routing:bench_routing",
     "train": "models.sphinx_x.train.bench:bench_train",
     "coverage": "reports.coverage:bench_coverage",
+    "report": "reports.bench:bench_report",
 }
 
 ANATOMIES: Final[Mapping[str, str]] = {"models.sphinx_x.plugin": "models.sphinx_x.anatomy:card"}
