@@ -93,9 +93,13 @@ def _checked_size(container: Any, source: MediaSource) -> tuple[int, int]:
     if not container.streams.video:
         raise MediaError(f"{source.label}: no video in it")
     context = container.streams.video[0].codec_context
-    if context.width * context.height > PIXEL_LIMIT:
-        raise MediaError(f"{source.label}: frames of {context.width} x {context.height} pixels, above the limit of {PIXEL_LIMIT}")
-    return context.width, context.height
+    return _within_limit(context.width, context.height, source)
+
+
+def _within_limit(width: int, height: int, source: MediaSource) -> tuple[int, int]:
+    if width * height > PIXEL_LIMIT:
+        raise MediaError(f"{source.label}: frames of {width} x {height} pixels, above the limit of {PIXEL_LIMIT}")
+    return width, height
 
 
 def _index(container: Any, source: MediaSource) -> _Index:
@@ -157,7 +161,7 @@ def _decoded_by_seeking(
             frame = next((one for one in frames if one.pts is not None), None)
             if frame is None or frame.is_corrupt:
                 raise MediaError(f"{source.label}: damaged or cut short, frame {number} of {len(index.ticks)} cannot be decoded")
-        yield number, _picture(frame)
+        yield number, _picture(frame, source)
 
 
 def _sought(container: Any, stream: Any, index: _Index, key: int) -> Iterator[Any]:
@@ -176,14 +180,18 @@ def _decoded_in_order(container: Any, index: _Index, wanted: Sequence[int], sour
     left = list(reversed(wanted))
     for number, frame in enumerate(container.decode(container.streams.video[0])):
         if number == left[-1]:
-            yield left.pop(), _picture(frame)
+            yield left.pop(), _picture(frame, source)
             if not left:
                 return
     raise MediaError(f"{source.label}: damaged or cut short, frame {left[-1]} of {len(index.ticks)} cannot be decoded")
 
 
-def _picture(frame: Any) -> Picture:
-    """A frame as RGB, by one thread: PyAV would start one for each core at every frame, which costs more than it saves."""
+def _picture(frame: Any, source: MediaSource) -> Picture:
+    """A frame as RGB, by one thread: PyAV would start one for each core at every frame, which costs more than it saves.
+
+    A stream may change its size on the way, so the limit is checked anew.
+    """
+    _within_limit(frame.width, frame.height, source)
     try:
         picture: Picture = frame.to_image(threads=1)
     except TypeError:  # PyAV before it had a choice used one

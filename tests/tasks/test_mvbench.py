@@ -286,3 +286,51 @@ def test_both_run_from_files_to_scores_and_clips_are_decoded_ahead(tmp_path: Pat
     places = [f"paths.data={tmp_path / 'data'}", f"runs={tmp_path / 'runs'}"]
     assert main(["eval", "model=nano", "suite=video_mini", "mini.n=20", *places]) == 0
     assert threads and all(name.startswith("ahead") for name in threads)
+
+
+def no_pictures(path: Path) -> None:
+    """Put a clip of sound alone in the place of a clip."""
+    import av
+
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 16000, 0
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+DAMAGE: dict[str, tuple[Any, str]] = {
+    "action_sequence_0000.mp4": (lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]), "cut short"),
+    "action_antonym_0000.webm": (lambda path: path.write_bytes(b""), "not a readable clip"),
+    "action_count_0000.mp4": (no_pictures, "no video in it"),
+    "unexpected_action_0000.mp4": (lambda path: path.unlink(), "No such file"),
+    "episodic_reasoning_0000": (lambda path: (path / "00012.jpg").unlink(), "1 frames are missing, first number 12"),
+}
+
+
+@pytest.mark.slow
+def test_a_broken_clip_fails_its_sample_alone_and_says_why(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    write(tmp_path, ["mvbench"], n=20)
+    for name, (damage, _) in DAMAGE.items():
+        damage(next((tmp_path / "mvbench" / "video").rglob(name)))
+    questions = json.loads((tmp_path / "mvbench/json/action_localization.json").read_text())
+    (tmp_path / "mvbench/json/action_localization.json").write_text(json.dumps([questions[0] | {"start": 50, "end": 60}]))
+    assert (
+        main(
+            ["eval", "model=nano", "task=mvbench", f"data={tmp_path / 'mvbench'}", f"runs={tmp_path / 'runs'}", "max_failures=1"]
+        )
+        == 0
+    )
+    (scores,) = (tmp_path / "runs").rglob("scores.parquet")
+    from pyarrow import parquet
+
+    failed = {row["sample_id"].split("/")[0]: row["failed"] for row in parquet.read_table(scores).to_pylist() if row["failed"]}
+    expected = {name.rsplit("_", 1)[0]: reason for name, (_, reason) in DAMAGE.items()} | {
+        "action_localization": "lies beyond the clip"
+    }
+    assert set(failed) == set(expected)
+    assert {
+        name for name, reason in expected.items() if reason not in failed[name] or not failed[name].startswith("media")
+    } == set()
