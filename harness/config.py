@@ -238,6 +238,9 @@ class ScoreConfig(CommonConfig):
         name: how the replies' model appears in tables; the file's name unless given
         runs: folder that the scored run is kept in
         convention: how replies are scored, a name from the benchmark's card; all shows the spread over them
+        grades: file with what a judge has said of these replies, or several; files about the same samples are runs, whose mean
+            counts
+        judge: replay, as the judge's words are in grades; judge.name=NAME says whose they are where the files do not
         confidence: of the intervals
     """
 
@@ -248,13 +251,20 @@ class ScoreConfig(CommonConfig):
     name: str | None = None
     runs: Path = Path("runs")
     convention: str = "official"
+    grades: tuple[Path, ...] = ()
+    judge: Mapping[str, Any] = field(default_factory=lambda: {"name": "none"})
     confidence: float = 0.95
 
     def problems(self) -> Iterator[str]:
         """Yield what is out of range or does not exist."""
-        for path in self.predictions:
-            if not path.exists():
-                yield f"predictions={path}: no such file or folder"
+        for name, paths in (("predictions", self.predictions), ("grades", self.grades)):
+            yield from (f"{name}={path}: no such file or folder" for path in paths if not path.exists())
+        if "_target_" in self.judge and not str(self.judge["_target_"]).endswith(".Replay"):
+            yield "judge: riddle score asks none; say judge=replay and give what one has said of the replies: grades=FILE"
+        elif "_target_" in self.judge and not self.grades:
+            yield "judge=replay: give what the judge has said of the replies: grades=FILE"
+        elif self.judge.get("name") == "rule" and self.grades:
+            yield "judge=rule and grades: give one of them"
         if not 0 < self.confidence < 1:
             yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
 
@@ -297,34 +307,132 @@ class ReportConfig(CommonConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompareConfig(CommonConfig):
+    """Say what two models differ in, on the same samples, and how sure that is.
+
+    Attributes:
+        a: the baseline (required): a model's name, a run folder or a folder of runs; several are training seeds of one method
+        b: the candidate (required), likewise: riddle compare A B, or a=[s0,s1] b=[t0,t1]
+        runs: folder in which models are looked for by name
+        metric: which metric, such as accuracy/random; each benchmark's primary one unless given
+        convention: how replies are scored; each run's own unless given
+        allow: what may differ beside the model, such as allow=[prompt]; it is shown beside the result
+        correction: of p over several benchmarks: holm (no false finding at all) or bh (share of false findings)
+        margin: a difference that matters, in the metric's unit (percent as a fraction), for the number of samples needed
+        seed: decides the draws of tests that are not exact
+        out: Markdown file to write
+        confidence: of the intervals; what is left is the level of the tests
+    """
+
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    runs: Path = Path("runs")
+    metric: str | None = None
+    convention: str | None = None
+    allow: tuple[str, ...] = ()
+    correction: Literal["holm", "bh"] = "holm"
+    margin: float | None = None
+    seed: int = 0
+    out: Path | None = None
+    confidence: float = 0.95
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if not 0 < self.confidence < 1:
+            yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
+        if self.margin is not None and self.margin <= 0:
+            yield f"margin={self.margin:g}: must be above 0"
+
+
+@dataclass(frozen=True, kw_only=True)
 class GateConfig(CommonConfig):
     """Block a checkpoint that got worse. Exit codes: 0 pass, 1 fail, 2 inconclusive, 3 invalid (a wrong setting too).
 
     Attributes:
-        what: check a candidate; or save, keep runs as a baseline that can be committed
+        what: check a candidate; save, keep runs as a baseline that can be committed; or simulate, measure how often a policy errs
         policy: YAML file with what is asked; see docs/gate.md
         candidate: a run folder, or a folder with the runs of one model
+        model: instead of candidate, a name from `riddle ls models`: it is asked in random order, no more than the looks need
+        looks: look so often while samples come in, and stop as soon as the verdict is known; with candidate, say where that
+            would have been
+        spending: how the looks share the error, obrien_fleming (little early) or pocock (alike)
+        data: of model, mini (drawn when missing), official, or a folder or file
+        mini: seed and number of questions of the drawn data
+        runs: folder of the runs of model
         baseline: instead of the policy's: a file of `riddle gate save`, a run folder, a folder of runs, or a tag
         name: which model of the candidate, where its folder holds several
         tags: folder of tagged baselines, TAG.json
         out: of check, folder for gate.json, gate.md (for a pull request) and gate.xml (JUnit); of save, the file, unless it is
             the policy's baseline
+        loss: of simulate, what is lost, in the unit of the metric (0.02 is two points of a percentage)
+        churn: of simulate, share of answers that change between equally good checkpoints
+        rho: of simulate, how far what is shown decides which answers change, between 0 and 1
+        draws: of simulate, how many candidates are drawn
+        seed: decides every draw
     """
 
-    what: Literal["check", "save"] = "check"
+    what: Literal["check", "save", "simulate"] = "check"
     policy: Path | None = None
     candidate: Path | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)
+    looks: int = 1
+    spending: Literal["obrien_fleming", "pocock"] = "obrien_fleming"
+    data: tuple[str, ...] = ("mini",)
+    mini: MiniConfig = MiniConfig()
+    runs: Path = Path("gate_runs")
     baseline: str | None = None
     name: str | None = None
     tags: Path = Path("baselines")
     out: Path | None = None
+    loss: float = 0.02
+    churn: float = 0.15
+    rho: float = 0.3
+    draws: int = 2000
+    seed: int = 0
 
     def problems(self) -> Iterator[str]:
         """Yield what is missing."""
         if self.policy is None and not (self.what == "save" and self.out):
             yield "policy: missing; say policy=FILE (docs/gate.md shows one)"
-        if self.candidate is None and self.what in ("check", "save"):
+        if self.candidate is None and self.what != "simulate" and not (self.what == "check" and self.model):
             yield "candidate: missing; say candidate=FOLDER, a run or the runs of one model"
+        if self.candidate is not None and self.model:
+            yield f"candidate={self.candidate} and model: give one of them"
+        for name, low, high in (("looks", 1, 50), ("draws", 1, 1_000_000), ("churn", 0, 1), ("rho", 0, 1)):
+            if not low <= getattr(self, name) <= high:
+                yield f"{name}={getattr(self, name):g}: must be between {low} and {high}"
+        if not 0 < self.churn < 1:
+            yield f"churn={self.churn:g}: must be between 0 and 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig(CommonConfig):
+    """Say what several finished runs say together on one question.
+
+    Attributes:
+        study: experts (how many active ones), routing (which tokens go where) or pruning (how many can go)
+        runs: run folders, or folders of runs: runs=[a,b]
+        out: folder of all studies
+        task: only runs of these benchmarks
+        seed: decides resampling and permutations
+        draws: how many resamples and permutations
+        confidence: of the intervals; what is left is the level of tests
+    """
+
+    study: Literal["experts", "routing", "pruning"]
+    runs: tuple[Path, ...] = (Path("study_runs"),)
+    out: Path = Path("studies")
+    task: tuple[str, ...] = ()
+    seed: int = 0
+    draws: int = 2000
+    confidence: float = 0.95
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if self.draws < 100:
+            yield f"draws={self.draws}: must be at least 100"
+        if not 0 < self.confidence < 1:
+            yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
 
 
 @dataclass(frozen=True, kw_only=True)

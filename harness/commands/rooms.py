@@ -17,8 +17,10 @@ CONSTANT: Final = "models.constant.Constant"
 COMPOSE: Final = "models.sphinx_x.corpus.compose:compose"
 LOOK: Final = "models.sphinx_x.corpus.look:look"
 CONVERT: Final = "models.sphinx_x.official.convert:convert"
+STUDY: Final = "reports.studies.build:build_study"
 SERVE: Final = "models.served.app:serve"
 LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
+COMPARE: Final = "reports.compared:compare_runs"
 
 CORPORA: Final[Mapping[str, str]] = {
     "ocr": "models.sphinx_x.corpus.ocr.make:make_ocr",
@@ -26,8 +28,18 @@ CORPORA: Final[Mapping[str, str]] = {
 }
 """What ``riddle data`` makes besides benchmarks, each by a function that takes its own settings and returns rows."""
 
-GATES: Final[Mapping[str, str]] = {"check": "reports.gate.work:check_gate", "save": "reports.gate.work:save_baseline"}
-"""What ``riddle gate`` does, by its first word."""
+GATES: Final[Mapping[str, str]] = {
+    name: f"reports.gate.work:{made}"
+    for name, made in {
+        "check": "check_gate",
+        "save": "save_baseline",
+        "replay": "replay_gate",
+        "first_look": "first_look",
+        "look": "look_at",
+        "simulate": "simulate_gate",
+    }.items()
+}
+"""What ``riddle gate`` is made of."""
 
 BENCHES: Final[Mapping[str, str]] = {
     "startup": "harness.bench.startup:bench_startup",

@@ -7,14 +7,14 @@ it disappear.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.errors import ResultError
 from reports.aligned import Aligned, align
 from reports.comparable import check_allowed, differing
-from reports.gate.entries import Entry, counterpart, find
+from reports.gate.entries import Entry, counterpart, entry_of, find, runs_in
 from reports.gate.evidence import weigh
 from reports.gate.policy import Ask, Policy, Rule, asks
 from reports.gate.verdicts import Counts, Tested, Verdict, Word, judge, overall
@@ -37,7 +37,6 @@ class Compared:
     entry: Entry | None = None
     other: Entry | None = None
     aligned: Aligned | None = None
-    counts: Counts | None = None
     problem: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -76,58 +75,65 @@ def check(policy: Policy, candidate: str, places: Places) -> GateReport:
         ConfigError: the policy names an unknown suite.
     """
     compared = compare(policy, candidate, places)
-    return report(policy, candidate, compared, [tested(one, policy, len(compared)) for one in compared])
+    return report(policy, candidate, compared, judge([tested(one, policy, len(compared)) for one in compared], policy))
 
 
-def report(policy: Policy, candidate: str, compared: Sequence[Compared], found: Sequence[Tested]) -> GateReport:
-    """Decide what was found and put it together."""
-    models = [next((entry.run.model for entry in side if entry), "") for side in _sides(compared)]
+def report(policy: Policy, candidate: str, compared: Sequence[Compared], verdicts: Sequence[Verdict]) -> GateReport:
+    """Put the verdicts together with the names of the models."""
+    sides = [one.entry for one in compared], [one.other for one in compared]
+    first, second = (next((entry.run.model for entry in side if entry), "") for side in sides)
     return GateReport(
-        policy=policy, baseline=policy.baseline, candidate=candidate, models=(models[0], models[1]),
-        verdicts=tuple(judge(found, policy)),
+        policy=policy, baseline=policy.baseline, candidate=candidate, models=(first, second), verdicts=tuple(verdicts)
     )  # fmt: skip
 
 
-def _sides(compared: Sequence[Compared]) -> tuple[list[Entry | None], list[Entry | None]]:
-    return [one.entry for one in compared], [one.other for one in compared]
+def compare(policy: Policy, candidate: str | Sequence[Path], places: Places, ignored: Sequence[str] = ()) -> list[Compared]:
+    """Pair the runs of baseline and candidate for everything that a policy asks, as far as they can be compared.
 
-
-def compare(policy: Policy, candidate: str, places: Places) -> list[Compared]:
-    """Pair the runs of baseline and candidate for everything that a policy asks, as far as they can be compared."""
-    check_allowed(policy.allow)
+    Args:
+        policy: what is asked.
+        candidate: its name, or its run folders.
+        places: where names are looked up.
+        ignored: what differs by design, besides what the policy allows.
+    """
+    allowed = check_allowed(policy.allow)
     with tempfile.TemporaryDirectory(prefix="riddle-gate-") as scratch:
-        one, two = Path(scratch, "baseline"), Path(scratch, "candidate")
-        ours = find(policy.baseline, places.folder, places.tags, one, policy.model)
-        theirs = find(candidate, Path(), places.tags, two, places.name)
-        return [_compared(ask, ours, theirs, policy) for ask in asks(policy, (entry.run.task for entry in ours))]
+        ours = find(policy.baseline, places.folder, places.tags, Path(scratch, "baseline"), policy.model)
+        if isinstance(candidate, str):
+            theirs = find(candidate, Path(), places.tags, Path(scratch, "candidate"), places.name)
+        else:
+            theirs = [entry_of(run) for folder in candidate for run in runs_in(folder)]
+        return [_compared(ask, ours, theirs, allowed, ignored) for ask in asks(policy, (entry.run.task for entry in ours))]
 
 
 def tested(one: Compared, policy: Policy, family: int) -> Tested:
-    """Weigh one benchmark."""
-    if one.aligned is None or one.counts is None:
-        return Tested(task=one.ask.task, metric=one.metric, rule=one.ask.rule, problem=one.problem)
-    head = Tested(
-        task=one.ask.task, metric=one.metric, rule=one.ask.rule, unit=one.aligned.unit, counts=one.counts, facts=one.facts
-    )  # fmt: skip
+    """Count and weigh one benchmark."""
+    head = Tested(task=one.ask.task, metric=one.metric, rule=one.ask.rule, problem=one.problem, facts=one.facts)
+    if one.aligned is None:
+        return head
     try:
-        return replace(head, evidence=weigh(one.aligned, one.ask.rule, policy, family))
+        counts = _counts(one.aligned, one.ask.rule)
+        evidence = weigh(one.aligned, one.ask.rule, policy, family)
     except ResultError as error:
         return replace(head, problem=str(error))
+    return replace(head, unit=one.aligned.unit, counts=counts, evidence=evidence)
 
 
-def _compared(ask: Ask, ours: Sequence[Entry], theirs: Sequence[Entry], policy: Policy) -> Compared:
+def _compared(
+    ask: Ask, ours: Sequence[Entry], theirs: Sequence[Entry], allowed: Collection[str], ignored: Collection[str]
+) -> Compared:
     found = Compared(ask=ask)
     try:
         entry = _of_baseline(ask, ours)
         found = replace(found, entry=entry)
         other = counterpart(entry, theirs)
         found = replace(found, other=other)
-        apart = differing(entry.aspects, other.aspects)
-        if refused := [one for one in apart if one.aspect not in policy.allow]:
+        apart = [one for one in differing(entry.aspects, other.aspects) if one.aspect not in ignored]
+        if refused := [one for one in apart if one.aspect not in allowed]:
             raise ResultError("not comparable: " + "; ".join(map(str, refused)))
         aligned = align(entry.run, other.run, ask.rule.metric)
         facts = {"counted": aligned.counted, "differs": "; ".join(map(str, apart))}
-        return replace(found, aligned=aligned, counts=_counts(aligned, ask.rule), facts=facts)
+        return replace(found, aligned=aligned, facts=facts)
     except ResultError as error:
         return replace(found, problem=str(error))
 

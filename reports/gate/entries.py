@@ -50,7 +50,7 @@ def find(named: str, folder: Path, tags: Path, scratch: Path, model: str | None 
     from reports.gate.baseline import unpack
 
     place = _place(named, folder, tags)
-    found = unpack(place, scratch) if place.is_file() else [entry_of(run) for run in _runs(place)]
+    found = unpack(place, scratch) if place.is_file() else [entry_of(run) for run in runs_in(place)]
     models = sorted({entry.run.model for entry in found})
     if model is not None:
         if model not in models:
@@ -111,7 +111,8 @@ def _place(named: str, folder: Path, tags: Path) -> Path:
     raise ResultError(f"{named}: no such file, folder or tag (looked for {', '.join(map(str, dict.fromkeys(tried)))})")
 
 
-def _runs(place: Path) -> list[Run]:
+def runs_in(place: Path) -> list[Run]:
+    """Return the finished runs in a run folder or below a root. Raises `ResultError` if there is none, or one is broken."""
     runs = load_run(place) if (place / "run.json").is_file() else load_runs(place)
     if broken := [run.broken for run in runs if run.broken]:
         raise ResultError("\n".join(broken))

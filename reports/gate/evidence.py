@@ -4,9 +4,8 @@ Differences are signed so that a loss is negative, whichever way the metric is b
 
     p          one-sided sign-flip permutation of cluster sums (`reports.paired.sign_flip`), shifted by the tolerated loss; where
                something is tolerated the flips are only symmetric in the limit, so the larger of it and Student's t is taken
-    worst      one-sided lower bound, Student's t with G-1 degrees of freedom; as in all intervals here, SE is that after adding
-               one unit that is won and one that is lost (Bonett and Price, J. Educ. Behav. Stat. 37 (2012) 479-488), because
-               no difference seen is not no difference
+    worst      one-sided lower bound by Student's t; as in all intervals here, with the padded standard error of
+               `reports.gate.moments`
     detectable (t_{1-alpha/m} + t_{power}) SE: the loss that a gate of m tests sees with that power
 
 Not here: what follows from it (`reports.gate.verdicts`).
@@ -19,8 +18,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import ResultError
+from reports.gate.moments import Moments, moments, padded
 from reports.gate.policy import Policy, Rule
-from reports.paired import clustered_se, sign_flip
+from reports.paired import sign_flip
 
 if TYPE_CHECKING:
     from reports.aligned import Aligned
@@ -67,19 +67,19 @@ def weigh(aligned: Aligned, rule: Rule, policy: Policy, family: int) -> Evidence
     import numpy as np
 
     d, code = signed_differences(aligned)
-    clusters = int(code.max()) + 1
-    difference, se = float(d.mean()), clustered_se(d, code)
-    tolerated = _tolerated(rule)
-    p, method = loss_p(np.bincount(code, weights=d).astype(np.float64), np.bincount(code), tolerated, se)
-    scale = scale_of(aligned)
-    worst, spread = lower_bound(d, code, policy.alpha, scale)
+    sums, sizes = np.bincount(code, weights=d).astype(np.float64), np.bincount(code)
+    scale, plain = scale_of(aligned), moments(sums[None], sizes)
+    wide = padded(sums[None], sizes, scale)
+    p, method = loss_p(sums, sizes, _tolerated(rule), plain)
+    difference, spread, freedom = (float(x[0]) for x in (plain.mean, wide.se, wide.freedom))
     most = scale if scale == 1 else math.inf
-    half = _student(clusters, 1 - policy.alpha / family / 2) * spread
-    detectable = _detectable(spread, clusters, policy.alpha / family, policy.power)
+    half = _quantile(freedom, 1 - policy.alpha / family / 2) * spread
+    detectable = _detectable(spread, freedom, policy.alpha / family, policy.power)
     return Evidence(
-        baseline=aligned.value_a, candidate=aligned.value_b, difference=difference, se=se, low=max(-most, difference - half),
-        high=min(most, difference + half), worst=max(-most, worst), p=p, floor=2.0**-clusters, detectable=detectable,
-        n_needed=_needed(rule, policy, len(d), clusters, difference, spread, detectable), n=len(d), clusters=clusters,
+        baseline=aligned.value_a, candidate=aligned.value_b, difference=difference, se=float(plain.se[0]),
+        low=max(-most, difference - half), high=min(most, difference + half),
+        worst=max(-most, float(wide.bound(1 - policy.alpha)[0])), p=p, floor=2.0 ** -len(sizes), detectable=detectable,
+        n_needed=_needed(rule, policy, len(d), difference, (spread, freedom), detectable), n=len(d), clusters=len(sizes),
         wins=int((d > _SAME).sum()), losses=int((d < -_SAME).sum()), ties=int((np.abs(d) <= _SAME).sum()), method=method,
     )  # fmt: skip
 
@@ -101,39 +101,23 @@ def signed_differences(aligned: Aligned) -> tuple[Floats, Ints]:
     return d, np.unique(aligned.cluster, return_inverse=True)[1].astype(np.int64)
 
 
-def loss_p(sums: Floats, sizes: Ints, tolerated: float, se: float) -> tuple[float, str]:
+def loss_p(sums: Floats, sizes: Ints, tolerated: float, seen: Moments) -> tuple[float, str]:
     """The one-sided p of a loss beyond ``tolerated``, and how it was computed.
 
     Args:
         sums: summed differences by cluster, float[G]; losses are negative.
         sizes: units by cluster, int[G].
         tolerated: a loss that is none.
-        se: clustered standard error of the mean difference.
+        seen: the moments of these differences, in one row.
     """
-    from scipy.special import stdtr
+    from scipy.special import ndtr
 
     shifted = sums + tolerated * sizes
-    total = float(shifted.sum())
     two_sided, method = sign_flip(shifted)
-    p = two_sided / 2 if total < 0 else 1 - two_sided / 2
-    if tolerated and se > _SAME:
-        return max(p, float(stdtr(len(sums) - 1, total / float(sizes.sum()) / se))), f"{method}, t"
+    p = two_sided / 2 if shifted.sum() < 0 else 1 - two_sided / 2
+    if tolerated and seen.se[0] > _SAME:
+        return max(p, float(ndtr(seen.normal(tolerated)[0]))), f"{method}, t"
     return p, method
-
-
-def lower_bound(d: Floats, cluster: Ints, alpha: float, scale: float) -> tuple[float, float]:
-    """The one-sided lower bound of the mean of ``d`` (float[n], in clusters int[n]), and the standard error behind it.
-
-    ``scale`` is the largest difference that one unit can make. Both are NaN with one cluster.
-    """
-    import numpy as np
-
-    count = int(cluster.max()) + 1
-    if count < 2:
-        return math.nan, math.nan
-    padded, codes = np.append(d, [scale, -scale]), np.append(cluster, [count, count + 1])
-    se = clustered_se(padded, codes)
-    return float(padded.mean()) - _student(count, 1 - alpha) * se, se
 
 
 def scale_of(aligned: Aligned) -> float:
@@ -146,23 +130,22 @@ def _tolerated(rule: Rule) -> float:
     return rule.margin or 0.0 if rule.mode == "non_inferior" else rule.tolerated
 
 
-def _detectable(se: float, clusters: int, alpha: float, power: float) -> float:
-    return (_student(clusters, 1 - alpha) + _student(clusters, power)) * se
+def _detectable(se: float, freedom: float, alpha: float, power: float) -> float:
+    return (_quantile(freedom, 1 - alpha) + _quantile(freedom, power)) * se
 
 
-def _student(clusters: int, level: float) -> float:
-    """Quantile of Student's t with G-1 degrees of freedom; NaN with one cluster."""
+def _quantile(freedom: float, level: float) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(clusters - 1, level)) if clusters > 1 else math.nan
+    return float(stdtrit(freedom, level))
 
 
-def _needed(rule: Rule, policy: Policy, n: int, clusters: int, difference: float, se: float, detectable: float) -> int | None:
+def _needed(rule: Rule, policy: Policy, n: int, difference: float, spread: tuple[float, float], detectable: float) -> int | None:
     """Units that would decide with the policy's power, in clusters of the same sizes; None where that cannot be told."""
-    if rule.margin is None or not se > 0:
+    if rule.margin is None or not spread[0] > 0:
         return None
     if rule.mode == "non_inferior":
-        effect, away = _detectable(se, clusters, policy.alpha, policy.power), abs(difference + rule.margin)
+        effect, away = _detectable(*spread, policy.alpha, policy.power), abs(difference + rule.margin)
     else:
         effect, away = detectable, rule.margin - rule.tolerated
     return math.ceil(n * (effect / away) ** 2) if away > _SAME else None

@@ -113,6 +113,11 @@ def load_policy(path: Path) -> Policy:
     Raises:
         ConfigError: the file cannot be read, names a key twice, or holds settings that are unknown or out of range, all named.
     """
+    return policy_of(values_of(path), str(path))
+
+
+def values_of(path: Path) -> dict[str, Any]:
+    """Read a file of settings. Raises `ConfigError` if it cannot be read, is no YAML, or names a key twice."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -120,12 +125,12 @@ def load_policy(path: Path) -> Policy:
     try:
         values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"policy={path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     except (YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(f"policy={path}: is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{path}: is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, Mapping):
-        raise ConfigError(f"policy={path}: holds {type(values).__name__}, not settings such as baseline and gates")
-    return policy_of({str(key): value for key, value in values.items()}, str(path))
+        raise ConfigError(f"{path}: holds {type(values).__name__}, not settings such as baseline and gates")
+    return {str(key): value for key, value in values.items()}
 
 
 def policy_of(values: Mapping[str, Any], where: str) -> Policy:
@@ -133,7 +138,7 @@ def policy_of(values: Mapping[str, Any], where: str) -> Policy:
     try:
         return read(Policy, values)
     except ConfigError as error:
-        raise ConfigError(f"policy={where}:\n" + "\n".join(f"  {line}" for line in str(error).splitlines())) from error
+        raise ConfigError(f"{where}:\n" + "\n".join(f"  {line}" for line in str(error).splitlines())) from error
 
 
 def asks(policy: Policy, tasks: Iterable[str]) -> list[Ask]:
@@ -171,4 +176,5 @@ def _suite(name: str) -> tuple[str, ...]:
     suites = catalog.choices("suite")
     if name not in suites:
         raise ConfigError(f"policy: {unknown('suite', name, suites)}")
-    return tuple(task.name for task in catalog.find_tasks(OmegaConf.load(suites[name]).get("tasks")))
+    suite: Any = OmegaConf.load(suites[name])
+    return tuple(task.name for task in catalog.find_tasks(suite["tasks"]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reports.gate.evidence import Evidence
@@ -78,6 +78,33 @@ def judge(tested: Sequence[Tested], policy: Policy) -> list[Verdict]:
         word, why = _decided(one, p, policy, len(tested))
         verdicts.append(Verdict(tested=one, word=word, why=why, p_adjusted=p))
     return verdicts
+
+
+def judge_early(one: Tested, word: int, where: str, policy: Policy, family: int) -> Verdict:
+    """Decide one benchmark of a gate that looks early.
+
+    Args:
+        one: what was seen until it was decided.
+        word: below 0 if a boundary shows a loss, above 0 if one rules out a loss of ``margin``.
+        where: which look, and what had been seen.
+        policy: the policy.
+        family: the number of benchmarks.
+    """
+    if one.evidence is None or one.counts is None:
+        return Verdict(tested=one, word="invalid", why=one.problem or "nothing was tested", p_adjusted=1.0)
+    p, amount = min(1.0, one.evidence.p * family), _amount(one.unit)
+    if word < 0:
+        found: tuple[Word, str] = (
+            "fail",
+            f"a loss{_beyond(one.rule, amount)} is shown {where}: {amount(one.evidence.difference)}",
+        )
+    elif over := list(_over(one.counts, one.rule)):
+        found = ("fail", "; ".join(over))
+    elif word > 0:
+        found = ("pass", f"a loss of {amount(one.rule.margin or 0)} is ruled out {where}")
+    else:
+        found = _not_lost(one, replace(one.evidence, worst=-math.inf), policy, family)
+    return Verdict(tested=one, word=found[0], why=found[1], p_adjusted=p)
 
 
 def overall(words: Iterable[Word]) -> Word:
