@@ -78,7 +78,7 @@ def write_runs(root: Path, *, models: int, benchmarks: int, samples: int, seed: 
 
 
 def _write_store(folder: Path, samples: int) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     store = Store(folder)
     for sample in range(samples):
         store.plan(sample, str(sample), f"k{sample}")
