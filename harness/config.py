@@ -345,6 +345,44 @@ class CompareConfig(CommonConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompareConfig(CommonConfig):
+    """Say what two models differ in, on the same samples, and how sure that is.
+
+    Attributes:
+        a: the baseline (required): a model's name, a run folder or a folder of runs; several are training seeds of one method
+        b: the candidate (required), likewise: riddle compare A B, or a=[s0,s1] b=[t0,t1]
+        runs: folder in which models are looked for by name
+        metric: which metric, such as accuracy/random; each benchmark's primary one unless given
+        convention: how replies are scored; each run's own unless given
+        allow: what may differ beside the model, such as allow=[prompt]; it is shown beside the result
+        correction: of p over several benchmarks: holm (no false finding at all) or bh (share of false findings)
+        margin: a difference that matters, in the metric's unit (percent as a fraction), for the number of samples needed
+        seed: decides the draws of tests that are not exact
+        out: Markdown file to write
+        confidence: of the intervals; what is left is the level of the tests
+    """
+
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    runs: Path = Path("runs")
+    metric: str | None = None
+    convention: str | None = None
+    allow: tuple[str, ...] = ()
+    correction: Literal["holm", "bh"] = "holm"
+    margin: float | None = None
+    seed: int = 0
+    out: Path | None = None
+    confidence: float = 0.95
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if not 0 < self.confidence < 1:
+            yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
+        if self.margin is not None and self.margin <= 0:
+            yield f"margin={self.margin:g}: must be above 0"
+
+
+@dataclass(frozen=True, kw_only=True)
 class GateConfig(CommonConfig):
     """Block a checkpoint that got worse. Exit codes: 0 pass, 1 fail, 2 inconclusive, 3 invalid (a wrong setting too).
 

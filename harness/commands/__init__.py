@@ -15,14 +15,14 @@ class Verb:
     """One verb: what it does, an example, and what its words may stand for.
 
     Attributes:
-        positional: the setting that a first word without ``=`` gives (``riddle data mini`` is ``what=mini``).
+        positional: the setting that a first word without ``=`` gives (``riddle data mini`` is ``what=mini``), or several.
         groups: configuration groups, or settings, that have another name here (``riddle train model=nano`` chooses from
             ``conf/train``).
     """
 
     summary: str
     example: str
-    positional: str | None = None
+    positional: str | tuple[str, ...] | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -34,6 +34,7 @@ VERBS: Mapping[str, Verb] = {
     "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train", "data": "train/data"}),
     "score": Verb("score replies made elsewhere", "riddle score task=docvqa data=val.json predictions=replies.jsonl"),
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
+    "compare": Verb("say what two models differ in, and how sure that is", "riddle compare nano nano_moe", ("a", "b")),
     "gate": Verb("block a checkpoint that got worse", "riddle gate policy=gate.yaml candidate=runs", positional="what"),
     "data": Verb("fetch benchmarks, draw mini ones, make corpora", "riddle data fetch task=textvqa", "what", CONVERT_WORDS),
     "controls": Verb(

@@ -16,6 +16,7 @@ SHAPES: dict[str, type[config.CommonConfig]] = {
     "train": config.TrainConfig,
     "score": config.ScoreConfig,
     "report": config.ReportConfig,
+    "compare": config.CompareConfig,
     "gate": config.GateConfig,
     "data": config.DataConfig,
     "controls": config.ControlsConfig,

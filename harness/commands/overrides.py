@@ -84,13 +84,15 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str], list[Path]]:
 
 def _named(verb: str, settings: Sequence[str]) -> Iterator[str]:
     """Write out what a verb lets people shorten: ``data mini`` is ``what=mini``, and ``train model=nano`` is ``train=nano``."""
-    positional, groups = VERBS[verb].positional, VERBS[verb].groups
+    positional, groups = VERBS[verb].positional or (), VERBS[verb].groups
+    places = iter((positional,) if isinstance(positional, str) else positional)
+    place = next(places, None)
     for word in settings:
         key, equals, value = word.partition("=")
         word = f"{groups.get(key, key)}{equals}{value}"
-        if positional and "=" not in word and not word.startswith("~"):
-            yield f"{positional}={word}"
-            positional = None
+        if place and "=" not in word and not word.startswith("~"):
+            yield f"{place}={word}"
+            place = next(places, None)
         else:
             yield word
 

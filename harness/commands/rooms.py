@@ -21,6 +21,7 @@ STUDY: Final = "reports.studies.build:build_study"
 SERVE: Final = "models.served.app:serve"
 LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
 COMPARE: Final = "reports.compared:compare_runs"
+COMPARE: Final = "reports.compared:compare_runs"
 
 CORPORA: Final[Mapping[str, str]] = {
     "ocr": "models.sphinx_x.corpus.ocr.make:make_ocr",
