@@ -31,6 +31,9 @@ _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpeg,mpegts,mpegvid
 
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
 
+_WHOLE = 0.9
+"""Share of the promised length below which a clip was cut short."""
+
 NEEDS_AV = "reading clips needs PyAV, which is not installed: pip install 'riddle-eval[video]'"
 
 
@@ -93,6 +96,8 @@ def _checked_size(container: Any, source: MediaSource) -> tuple[int, int]:
     if not container.streams.video:
         raise MediaError(f"{source.label}: no video in it")
     context = container.streams.video[0].codec_context
+    if context is None:
+        raise MediaError(f"{source.label}: in a coding that PyAV does not know, or damaged at its beginning")
     return _within_limit(context.width, context.height, source)
 
 
@@ -117,17 +122,33 @@ def _index(container: Any, source: MediaSource) -> _Index:
                 keys.extend([packet.pts] if packet.is_keyframe else [])
     if not found:
         raise MediaError(f"{source.label}: no frames in it")
+    if container.format.name == "gif" and not _ending(source).rstrip(b"\0").endswith(b";"):
+        raise MediaError(f"{source.label}: damaged or cut short after {found} frames (a GIF's end is missing)")
     claimed = float(stream.average_rate or 0)
     times = _in_order(ticks)
     if len(times) < found:
         return _Index(array("q", range(found)), keys, claimed or 25.0, False)
-    _check_length(container, stream, times[-1] - times[0] + length, source)
+    _check_length(container, stream, times[-1] - times[0] + max(length, _longest(times)), source)
     return _Index(times, _in_order(keys), _rate(claimed, found - 1, float((times[-1] - times[0]) * stream.time_base)), True)
 
 
 def _in_order(ticks: array[int]) -> array[int]:
     """Sort, each once; most clips are in order, and a number object for each frame of an hour would be most of an index."""
     return ticks if all(one < other for one, other in pairwise(ticks)) else array("q", sorted(set(ticks)))
+
+
+def _ending(source: MediaSource) -> bytes:
+    """The last bytes of a clip: a GIF promises no length, but ends with a semicolon."""
+    if not isinstance(source, FileSource):
+        return source.read()[-64:]
+    with source.open() as file:
+        file.seek(max(0, source.path.stat().st_size - 64))
+        return file.read()
+
+
+def _longest(times: array[int]) -> int:
+    """The longest that a frame is shown, which the last one may be too."""
+    return max((other - one for one, other in pairwise(times)), default=0)
 
 
 def _rate(claimed: float, frames: int, seconds: float) -> float:
@@ -142,7 +163,7 @@ def _check_length(container: Any, stream: Any, ticks: int, source: MediaSource) 
     if not promised and len(container.streams) == 1 and container.duration:
         promised = container.duration / 1_000_000
     found = float(ticks * stream.time_base)
-    if found < 0.75 * promised:
+    if found < _WHOLE * promised:
         raise MediaError(f"{source.label}: cut short, {found:.1f} of {promised:.1f} seconds are there")
 
 

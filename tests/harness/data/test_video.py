@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -200,11 +201,14 @@ def test_a_file_that_is_no_clip_is_an_error_that_names_it(tmp_path: Path, data: 
         read_frames(FileSource(tmp_path / "a.mp4"), FramePlan())
 
 
+CODECS = {"a.webm": "libvpx-vp9", "a.gif": "gif"}
+
+
 @pytest.mark.parametrize(
-    ("name", "options"), [("a.mp4", {}), ("a.mp4", {"movflags": "faststart"}), ("a.webm", {}), ("a.avi", {})]
+    ("name", "options"), [("a.mp4", {}), ("a.mp4", {"movflags": "faststart"}), ("a.webm", {}), ("a.avi", {}), ("a.gif", {})]
 )
 def test_half_a_clip_is_an_error_that_names_it(tmp_path: Path, name: str, options: dict[str, str]) -> None:
-    source = clip(tmp_path / name, "libvpx-vp9" if name == "a.webm" else "mpeg4", options=options)
+    source = clip(tmp_path / name, CODECS.get(name, "mpeg4"), "rgb8" if name == "a.gif" else "yuv420p", options=options)
     data = source.read()
     source.path.write_bytes(data[: len(data) // 2])
     with pytest.raises(MediaError, match=name):
@@ -237,3 +241,28 @@ def test_without_pyav_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     with pytest.raises(MediaError, match=r"riddle-eval\[video\]"):
         read_frames(FileSource(Path("a.mp4")), FramePlan())
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.gif", "gif"), ("a.webm", "libvpx"), ("a.mp4", "libx264"), ("a.avi", "mpeg4")])
+def test_bytes_that_are_changed_or_lost_give_pictures_or_an_error_that_names_the_clip(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    whole = crossing(tmp_path / name, codec, n=30).read()
+    draw = random.Random(codec)
+    source = FileSource(tmp_path / f"broken-{name}")
+    for _ in range(40):
+        data = bytearray(whole)
+        place = draw.randrange(len(data))
+        kind = draw.randrange(3)
+        if kind == 0:
+            for other in draw.sample(range(min(len(data), 2000)), 8):
+                data[other] = draw.randrange(256)
+        elif kind == 1:
+            data[place : place + draw.randint(1, 300)] = b""
+        else:
+            data[place % 1500 : place % 1500 + 4] = b"\xff\xff\xff\xff"
+        source.path.write_bytes(bytes(data))
+        try:
+            assert {picture.mode for picture in read_frames(source, FramePlan(count=3))} == {"RGB"}
+        except MediaError as error:
+            assert name in str(error)
