@@ -198,15 +198,17 @@ class Replay:
 
     Args:
         folder: the folder with ``judge.json``, or one above it, such as a run's folder or one that was shipped.
-        name: unused but for tables of judges; the recorded judge's own name counts.
+        name: unused; the recorded judge's own name counts (``riddle score`` names by it who gave stored grades).
 
     Raises:
-        ConfigError: no judge's words lie there, or those of several judges.
+        ConfigError: no folder, no judge's words in it, or those of several judges.
     """
 
     capabilities = Capabilities(images=True, several_images=True, video=True)
 
-    def __init__(self, folder: str, name: str | None = None) -> None:
+    def __init__(self, folder: str | None = None, name: str | None = None) -> None:
+        if folder is None:
+            raise ConfigError("judge.folder: missing; say judge.folder=FOLDER, where a run has left a judge's words")
         found = sorted(Path(folder).rglob("judge.json"))
         models = [results.read_json(path)["model"] for path in found]
         if len({model["fingerprint"] for model in models}) != 1:

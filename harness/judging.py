@@ -55,6 +55,7 @@ class Judging:
         settles: decides which replies need no judge where there is one; the convention's parser unless given (`always` leaves
             every reply to the judge, whatever the rule makes of it).
         extraction: what the judge is asked first, where it decides in two steps.
+        stored: reads what a file of grades holds, where that may be a code instead of the judge's words; ``read`` unless given.
     """
 
     prompt: str
@@ -64,6 +65,7 @@ class Judging:
     rule: bool = False
     settles: Parse | None = None
     extraction: Extraction | None = None
+    stored: Parse | None = None
 
 
 def always(reply: str, sample: Sample) -> Parsed:

@@ -19,6 +19,7 @@ from harness.data.joining import Joined, join
 from harness.data.replies import Reply, ReplyFile, read_replies
 from harness.data.reply_files import SUFFIXES, files_of
 from harness.errors import DatasetError, ResultError
+from harness.graded import REPLAY, Grades, check_judged, grades_of, mean_of_runs, mean_row, score_graded
 from harness.names import as_name
 from harness.plan import Source, convention_of
 from harness.rescore import aggregated, without_judge
@@ -68,6 +69,8 @@ def score_conventions(
     predictions: Path | Sequence[Path],
     *,
     conventions: Sequence[str],
+    grades: Sequence[Path] = (),
+    judge: str = REPLAY,
     model_name: str | None = None,
     runs: Path = RUNS,
     data_name: str = "",
@@ -81,6 +84,8 @@ def score_conventions(
         data: the folder or files with its annotations.
         predictions: file, files or folder of replies, in any layout of `harness.data.reply_files.LAYOUTS`.
         conventions: how replies become numbers; new replies take the first for their run's own.
+        grades: files with what a judge has said of these replies, in any layout of `harness.data.grades`.
+        judge: who gave the grades; ``replay`` takes the name from the files.
         model_name: how the model appears in tables; the name of the first file or folder unless given.
         runs: the root of all run folders.
         data_name: distinguishes runs on other data than the official ones (``mini``).
@@ -91,17 +96,26 @@ def score_conventions(
         ReplyError: the replies cannot be read or do not fit the benchmark.
         DatasetError, ConfigError: the annotations are not there, or there is no such convention.
     """
-    judged = any(convention_of(task, name).extracted for name in conventions)
+    if grades:
+        check_judged(convention_of(task, conventions[0]), conventions[0])
+    known = not grades and any(convention_of(task, name).extracted for name in conventions)
     where, paths = _listed(data), _listed(predictions)
     source = Source.find(task, where)
     samples = list(source.samples())
     if not samples:
         raise DatasetError(f"{', '.join(map(str, where))}: no samples of {task.name} there")
+
+    def asked(sample: Sample) -> list[str]:
+        return [ask(sample) for ask in (task.prompt, *task.prompts.values())]
+
     file = read_replies(paths)
-    joined = join(samples, lambda sample: [ask(sample) for ask in (task.prompt, *task.prompts.values())], file, task.aligned_by)
+    joined = join(samples, asked, file, task.aligned_by)
+    graded = grades_of(task, samples, grades, judge, asked) if grades else None
+    extracted = known and any(reply.extraction is not None for reply in file.replies)
     name = model_name or _bare(paths[0])
     fingerprint = source.fingerprint()
-    identity = {"replies": _digest(paths), "name": name, "task": [task.name, task.version], "data": fingerprint}
+    identity: dict[str, Any] = {"replies": _digest(paths), "name": name, "task": [task.name, task.version], "data": fingerprint}
+    identity |= {"grades": [*_digest(grades), graded.judge]} if graded else {}
     place = f"{task.name}@{data_name}" if data_name else task.name
     folder = runs / as_name(name) / as_name(place) / keys.run_fingerprint(identity)
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,16 +128,14 @@ def score_conventions(
                 "n": len(samples),
                 "paths": [str(path.absolute()) for path in where],
             },
-            "judge": EXTRACTED
-            if judged and any(reply.extraction is not None for reply in file.replies)
-            else without_judge(task, conventions[0]),
+            "judge": EXTRACTED if extracted else _who(task, conventions[0], graded),
             "replies": _account(file, joined, paths),
             "confidence": confidence,
             "config": provenance.plain(config or {}),
         }
         _record_questions(folder, task, samples, joined.replies)
         run = _record_run(folder, task, name, conventions[0], about)
-        found = _record_scores(folder, run, task, conventions, samples, joined.replies)
+        found = _record_scores(folder, run, task, conventions, samples, joined.replies, graded)
         return [found[one] for one in conventions]
 
 
@@ -223,23 +235,48 @@ def _record_scores(
     names: Sequence[str],
     samples: Sequence[Sample],
     replies: Sequence[Reply | None],
+    grades: Grades | None = None,
 ) -> dict[str, Result]:
     """Score by the run's own convention and by those asked for, and return all results by convention."""
     found: dict[str, Result] = {}
     for one in dict.fromkeys((str(run["convention"]), *names)):
         convention = convention_of(task, one)
-        who = None if run.get("judge") == EXTRACTED else without_judge(task, one)
+        by_grades = grades if convention.judging else None
+        who = None if run.get("judge") == EXTRACTED else _who(task, one, by_grades)
         suffix = results.suffix_of(run, one, who)
+        judged = _by_run(convention, samples, replies, by_grades) if by_grades else ()
 
-        def rows(convention: Convention = convention) -> Iterator[Scored]:
+        def rows(convention: Convention = convention, judged: Sequence[Sequence[Scored]] = judged) -> Iterator[Scored]:
             pairs = enumerate(zip(samples, replies, strict=True))
-            return (replace(score_foreign(convention, *pair), keys=(_key(number),)) for number, pair in pairs)
+            scored = (
+                map(mean_row, zip(*judged, strict=True)) if judged else (score_foreign(convention, *pair) for _, pair in pairs)
+            )
+            return (replace(row, keys=(_key(number),)) for number, row in enumerate(scored))
 
         (folder / results.result_name(suffix)).unlink(missing_ok=True)
         results.write_scores(folder / results.scores_name(suffix), rows)
         found[one] = aggregated(folder, run, task, one, judge=who)
+        if by_grades:
+            found[one] = mean_of_runs(found[one], convention, judged, by_grades)
         found[one].write()
     return found
+
+
+def _who(task: Task, name: str, grades: Grades | None) -> dict[str, Any] | None:
+    """Who judges under a convention: whoever gave the grades, or what stands for a judge where there are none."""
+    return grades.who if grades else without_judge(task, name)
+
+
+def _by_run(
+    convention: Convention, samples: Sequence[Sample], replies: Sequence[Reply | None], grades: Grades
+) -> list[list[Scored]]:
+    """The rows of each run of grades."""
+    texts = (None if reply is None else reply.text for reply in replies)
+    rows = [
+        score_graded(convention, sample, text, words, grades.runs)
+        for sample, text, words in zip(samples, texts, grades.words, strict=True)
+    ]
+    return [list(run) for run in zip(*rows, strict=True)]
 
 
 def score_foreign(convention: Convention, sample: Sample, reply: Reply | None) -> Scored:

@@ -18,6 +18,7 @@ CONFIG = ScoreConfig
 
 def run(config: ScoreConfig) -> Outcome:
     """Score a file of replies; the result says how it was read and joined."""
+    from harness.graded import REPLAY
     from harness.replies import score_conventions
 
     task = Catalog(task_dirs=config.task_dirs, plugins=config.plugins).find_task(config.task)
@@ -28,15 +29,22 @@ def run(config: ScoreConfig) -> Outcome:
         place.where,
         config.predictions,
         conventions=names,
+        grades=config.grades,
+        judge=str(config.judge["name"]) if config.judge.get("name") not in (None, "none") else REPLAY,
         model_name=config.name,
         runs=config.runs,
         data_name=place.name,
         confidence=config.confidence,
         config=dataclasses.asdict(config),
     )
-    rows = [{**run_row(result), "replies": dict(result.run["replies"])} for result in results]
-    problems = tuple(unscored(task, rows, "give replies with what a judge took out of them (field extraction)"))
+    rows = [{**run_row(result), "replies": dict(result.run["replies"]), "grades": _grades(result.judge)} for result in results]
+    problems = tuple(unscored(task, rows, "give what a judge has said of these replies: grades=FILE"))
     return Outcome(tuple(noted(task, rows)) if config.convention == ALL else tuple(rows), problems)
+
+
+def _grades(judge: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the JSON document holds of stored grades; None where there are none."""
+    return {name: judge[name] for name in ("grades", "runs", "sd", "unjudged")} if judge and "grades" in judge else None
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:
@@ -59,7 +67,18 @@ def _account(result: Mapping[str, Any]) -> str:
     lines = [f"{replies['n']} replies read as {replies['layout']} (field {replies['field']}), joined by {replies['joined_by']}"]
     if silent := result["missing"] - replies["missing"]["n"]:
         lines.append(f"{silent} without a text, which count as missing")
-    return "\n".join([*lines, *_left_over(replies)])
+    return "\n".join([*lines, *_left_over(replies), *_graded(result)])
+
+
+def _graded(result: Mapping[str, Any]) -> Iterator[str]:
+    from harness.commands.eval import number
+
+    if grades := result.get("grades"):
+        values = ", ".join(number(value, result["unit"]) for value in grades["runs"])
+        spread = f", standard deviation {number(grades['sd'], result['unit'])}" if len(grades["runs"]) > 1 else ""
+        yield f"grades joined by {grades['grades']['joined_by']}: {result['primary']} {values}{spread}"
+        if grades["unjudged"]:
+            yield f"{grades['unjudged']} replies without a grade that can be read"
 
 
 def _left_over(replies: Mapping[str, Any]) -> Iterator[str]:

@@ -143,7 +143,7 @@ def _reply(found: Found, shape: str, path: Path) -> tuple[str, str, Reply]:
         if name is None:
             _no_reply(found, path)
         layout = _layout(fields, shape, found)
-        return layout, name, _from_fields(found, fields, name, as_text(fields[name]), path)
+        return layout, name, reply_of(found, fields, name, as_text(fields[name]), path)
     if found.key:
         return "replies by id", "value", Reply(
             where=found.where, text=as_text(value), ids={"key": found.key}, categories=_categories(found, {}, path)
@@ -184,10 +184,11 @@ def _reply_field(fields: Mapping[str, Any]) -> str | None:
         if name == "answer" and fields.keys() & _ANNOTATION_FIELDS:
             continue
         return name
-    return None
+    return next((name for name in fields if name.endswith("output")), None)  # HallusionBench's gpt4v_output
 
 
-def _from_fields(found: Found, fields: Mapping[str, Any], reply: str, text: str | None, path: Path) -> Reply:
+def reply_of(found: Found, fields: Mapping[str, Any], reply: str, text: str | None, path: Path) -> Reply:
+    """Take what names the sample from a record whose reply is ``text``, in the field ``reply``; names as of `plain_name`."""
     ids = {name: str(named) for name in ID_FIELDS if name in fields and (named := _id(fields[name])) is not None}
     if found.key:
         ids["key"] = found.key
@@ -222,7 +223,7 @@ def _from_lmms_eval(found: Found, fields: Mapping[str, Any], path: Path) -> Repl
     merged["extraction"] = next((text for text in judged if isinstance(text, str)), own.get("extraction"))
     if "target" in fields and not own.keys() & set(REFERENCE_FIELDS):
         merged["target"] = fields["target"]
-    return _from_fields(found, merged, "", text, path)
+    return reply_of(found, merged, "", text, path)
 
 
 def _plain(value: Any) -> str:

@@ -33,6 +33,14 @@ def correct_or_incorrect(verdict: str, sample: Sample) -> Parsed:
     return Parsed(UNCLEAR, "the judge finds the reply unclear")
 
 
+def correctness_code(verdict: str, sample: Sample) -> Parsed:
+    """HallusionBench's as its files store it: 0 wrong, 1 right, 2 unclear; else the words of `correct_or_incorrect`."""
+    code = verdict.strip()
+    if code in ("0", "1"):
+        return _found(code == "1", sample)
+    return correct_or_incorrect(verdict, sample)
+
+
 def one_or_zero(verdict: str, sample: Sample) -> Parsed:
     """MathVerse's: 1 or 0, perhaps behind the label that the judge was to complete; all else is none.
 

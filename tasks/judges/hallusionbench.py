@@ -7,7 +7,7 @@ asked once.
 from __future__ import annotations
 
 from harness.judging import Judging, always
-from harness.parsers.verdict import correct_or_incorrect
+from harness.parsers.verdict import correct_or_incorrect, correctness_code
 from harness.types import Generation, Query, Sample, Text
 
 RULE = (
@@ -26,4 +26,6 @@ def ask(sample: Sample, reply: str, attempt: int) -> Query:
     return Query(parts=(text,), generation=Generation(max_new_tokens=256, temperature=1.0), tag="judge")
 
 
-OFFICIAL = Judging(prompt="hallusionbench-1", ask=ask, read=correct_or_incorrect, attempts=1, rule=True, settles=always)
+OFFICIAL = Judging(
+    prompt="hallusionbench-1", ask=ask, read=correct_or_incorrect, attempts=1, rule=True, settles=always, stored=correctness_code
+)
