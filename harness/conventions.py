@@ -12,8 +12,9 @@ from functools import partial
 from harness.boxes import Frame, from_pixels, pairs_from_pixels, read
 from harness.metrics import clicks as clicking
 from harness.metrics import grounding, number, pairs, text, vqa
-from harness.metrics.aggregate import Metric, mean
+from harness.metrics.aggregate import Estimator, Metric, mean, mean_over, ratio
 from harness.metrics.choice import correct, correct_number, yes_no_metrics, yes_no_score
+from harness.metrics.marks import first_equal, marked
 from harness.parsers.box import (
     all_boxes,
     answer_box,
@@ -25,11 +26,12 @@ from harness.parsers.box import (
 from harness.parsers.choice import letter_forms_then_text, letter_then_text
 from harness.parsers.click import click_point, named_coordinates
 from harness.parsers.letter import letter_up_to_period, one_option
+from harness.parsers.option_mark import mark_after_bracket, mark_alone, single_letter
 from harness.parsers.text import as_given, stripped
 from harness.parsers.typed import as_written, by_rule, option_or_bare_number, without_decimals
 from harness.parsers.values import true_or_false, value_as_given, value_or_none, value_without_line_breaks, verdict
 from harness.parsers.yes_no import only_one_of_both, whole_reply
-from harness.task import Convention, Parse
+from harness.task import Convention, Parse, Score
 from harness.types import Sample
 
 Measure = Callable[[str, Sequence[str]], float]
@@ -290,6 +292,37 @@ def option_letters(
         ),
         "vlmevalkit": scored(parse=letter_then_text, note="Its matching by letter or text; what it would ask a judge is wrong."),
         "lmms_eval": scored(parse=lmms_eval, note=lmms_note),
+    }
+
+
+def option_marks(by: str) -> dict[str, Convention]:
+    """Multiple choice whose options are marked ``(A)``, with a prompt that ends in ``(``; ``official`` is MVBench's own rule.
+
+    Args:
+        by: the group that the parts are named by, of which there is a mean too.
+    """
+
+    def scored(parse: Parse, score: Score, estimator: Estimator, note: str = "", primary: str = "accuracy") -> Convention:
+        parts = Metric(name=f"mean_of_{by}s", estimator=mean_over(by, estimator)), Metric(name=by, estimator=estimator, by=by)
+        metrics = (Metric(name="accuracy", estimator=estimator), *parts)
+        return Convention(parse=parse, score=score, metrics=metrics, primary=primary, note=note)
+
+    return {
+        "official": scored(mark_after_bracket, marked, mean("correct")),
+        "strict": scored(one_option, correct, mean("correct"), STRICT),
+        "vlmevalkit": scored(
+            mark_alone,
+            marked,
+            mean("counted"),
+            "The rule without the bracket in front; empty replies and failed calls count as right.",
+        ),
+        "lmms_eval": scored(
+            single_letter,
+            first_equal,
+            ratio("correct", "answered"),
+            "The first single letter A to E, an article too; empty replies are left out of the count.",
+            f"mean_of_{by}s",
+        ),
     }
 
 

@@ -15,19 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.conventions import STRICT
+from harness.conventions import option_marks
 from harness.data.clips import find_clip
 from harness.data.options import present
 from harness.data.sources import Row, layout, whole_json
 from harness.data.steps import text_lists
 from harness.fetch.sources import HubFiles, Offer
-from harness.metrics.aggregate import Estimator, Metric, mean, mean_over, ratio
-from harness.metrics.choice import correct
-from harness.metrics.marks import first_equal, marked
-from harness.parsers.letter import one_option
-from harness.parsers.option_mark import mark_after_bracket, mark_alone, single_letter
 from harness.prompts import OPTION_LETTER, fill, letters
-from harness.task import Card, Convention, Task
+from harness.task import Card, Task
 from harness.types import FramePlan, Generation, Record, Sample, Video
 
 CLEVRER, PERCEPTION = ("clevrer/video_validation",), ("perception/videos",)
@@ -133,28 +128,6 @@ def to_sample(record: Record) -> Sample:
     )
 
 
-def metrics(estimator: Estimator) -> tuple[Metric, ...]:
-    """Over all questions, the mean of the aspects, and each of them."""
-    return (
-        Metric(name="accuracy", estimator=estimator),
-        Metric(name="mean_of_aspects", estimator=mean_over("aspect", estimator)),
-        Metric(name="aspect", estimator=estimator, by="aspect"),
-    )
-
-
-CONVENTIONS = {
-    "official": Convention(parse=mark_after_bracket, score=marked, metrics=metrics(mean("correct")), primary="accuracy"),
-    "strict": Convention(parse=one_option, score=correct, metrics=metrics(mean("correct")), primary="accuracy", note=STRICT),
-    "vlmevalkit": Convention(
-        parse=mark_alone, score=marked, metrics=metrics(mean("counted")), primary="accuracy",
-        note="The rule without the bracket in front; empty replies and failed calls count as right.",
-    ),
-    "lmms_eval": Convention(
-        parse=single_letter, score=first_equal, metrics=metrics(ratio("correct", "answered")), primary="mean_of_aspects",
-        note="The first single letter A to E, an article too; empty replies are left out of the count.",
-    ),
-}  # fmt: skip
-
 TASKS = (
     Task(
         name="mvbench",
@@ -167,7 +140,7 @@ TASKS = (
             "lmms_eval": fill(LMMS_PROMPT, option="({letter}) {text}"),
             "letter": fill("{question}\n{options}\n" + OPTION_LETTER),
         },
-        conventions=CONVENTIONS,
+        conventions=option_marks("aspect"),
         ideal=lambda sample: f"{sample.references[0]})",
         choices=lambda sample: letters(sample.options),
         generation=Generation(max_new_tokens=32),
