@@ -116,10 +116,7 @@ def read_body(raw: bytes, served: str, fingerprint: str, bounds: Bounds) -> Aske
             raise Refusal(400, f"{name} is not supported here", param=name, code="unsupported_parameter")
     parts = tuple(_parts(body.get("messages"), bounds))
     generation = _generation(body, bounds)
-    try:
-        identity = [described(part, digest) for part in parts]
-    except UnicodeEncodeError as error:
-        raise Refusal(400, f"a text holds half a surrogate pair ({error.reason})", param="messages") from error
+    identity = [described(part, digest) for part in parts]
     key = request_key(identity, generation, model=fingerprint)
     request = Request(key=key, sample_id=key[:8], parts=parts, generation=generation, group=media_group(identity))
     options = body.get("stream_options")
@@ -157,6 +154,8 @@ def _content(content: Any, where: str, role: Any) -> Iterator[Part]:
         here = f"{where}.content[{place}]"
         kind = entry.get("type") if isinstance(entry, dict) else None
         if kind == "text" and isinstance(entry.get("text"), str):
+            if any("\ud800" <= letter <= "\udfff" for letter in entry["text"]):
+                raise Refusal(400, f"{here}: the text holds half a surrogate pair", param="messages")
             yield Text(entry["text"], role)
         elif kind == "image_url" and role == "user":
             yield Image(Posted(_inside(entry.get("image_url"), here), here))
