@@ -68,7 +68,7 @@ def write(report: Mapping[str, Any], out: Path) -> list[Path]:
 
 def as_markdown(report: Mapping[str, Any]) -> str:
     """Return a comment for a pull request: the verdict, a line a benchmark, and why each is what it is."""
-    candidate, baseline = (escaped(report[side]["model"] or report[side]["named"]) for side in ("candidate", "baseline"))
+    candidate, baseline = (_escaped(report[side]["model"] or report[side]["named"]) for side in ("candidate", "baseline"))
     level = f"{100 * (1 - report['alpha']):g} %"
     lines = [f"### {_SIGNS[report['verdict']]} gate: {report['verdict']}", "", f"{candidate} against {baseline}", ""]
     head = ["", "benchmark", "metric", "baseline", "candidate", f"difference [{level}, all together]", "adjusted p", "why"]
@@ -80,10 +80,10 @@ def as_markdown(report: Mapping[str, Any]) -> str:
 
 def _cells(gate: Mapping[str, Any]) -> Iterator[str]:
     yield _SIGNS[gate["verdict"]]
-    yield escaped(gate["task"])
-    yield escaped(gate["metric"])
+    yield _escaped(gate["task"])
+    yield _escaped(gate["metric"])
     yield from shown(gate)
-    yield escaped("; ".join(said(gate)))
+    yield _escaped("; ".join(said(gate)))
 
 
 def shown(gate: Mapping[str, Any]) -> list[str]:
@@ -141,6 +141,11 @@ def as_junit(report: Mapping[str, Any]) -> str:
         ElementTree.SubElement(case, "error", {"message": "nothing was gated", "type": "invalid"})
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Escape a text for Markdown; a word joiner keeps names in it from calling people."""
+    return escaped(text).replace("@", "@\u2060")
 
 
 def _xml(text: str) -> str:
