@@ -36,6 +36,7 @@ VERBS: Mapping[str, Verb] = {
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
     "compare": Verb("say what two models differ in, and how sure that is", "riddle compare nano nano_moe", ("a", "b")),
     "gate": Verb("block a checkpoint that got worse", "riddle gate policy=gate.yaml candidate=runs", positional="what"),
+    "study": Verb("say what several finished runs say together", "riddle study routing runs=study_runs", "study"),
     "data": Verb("fetch benchmarks, draw mini ones, make corpora", "riddle data fetch task=textvqa", "what", CONVERT_WORDS),
     "controls": Verb(
         "measure what mini benchmarks give without their pictures", "riddle controls model=nano suite=mini mini.n=400"

@@ -18,6 +18,7 @@ SHAPES: dict[str, type[config.CommonConfig]] = {
     "report": config.ReportConfig,
     "compare": config.CompareConfig,
     "gate": config.GateConfig,
+    "study": config.StudyConfig,
     "data": config.DataConfig,
     "controls": config.ControlsConfig,
     "bench": config.BenchConfig,

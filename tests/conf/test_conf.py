@@ -18,6 +18,7 @@ NEEDED = {
     "train": ["train=nano"],
     "score": ["task=pope", f"predictions={Path(__file__).name}"],
     "data": ["what=mini"],
+    "study": ["study=routing"],
     "compare": ["a=x", "b=y"],
     "bench": ["bench=startup"],
     "serve-model": ["model=constant"],
@@ -37,7 +38,7 @@ CHOICES = [
 ]
 NAMED_BY_WHAT_THEY_ASK = ("openai", "api_chat", "hf_chat", "vllm_chat")
 """Models that many models can stand behind: a server's, a folder's."""
-REQUIRED = ("model", "task", "train", "predictions", "what", "bench", "a", "b")
+REQUIRED = ("model", "task", "train", "predictions", "what", "study", "bench", "a", "b")
 
 
 def composed(verb, *overrides):
