@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from harness.errors import ResultError
 from harness.metrics.aggregate import wilson
@@ -20,6 +20,7 @@ from reports.board import BoardView, ColumnView, SectionView
 from reports.drawing import Figure, Lines, Point, dots, drawn, lines, scatter
 from reports.entries import first_score
 from reports.load import Run, sample_rows
+from reports.origin import cost_of
 from reports.reference import OTHER, capabilities
 from reports.samples import Pictured
 from reports.tables import Row
@@ -32,8 +33,11 @@ _LETTER = re.compile(r"[A-H]")
 Sizes = Mapping[Row, Sequence[Pictured]]
 """By model, the pictures that were shown on pages of samples."""
 
+Shown = Mapping[str, Sizes]
+"""The same by section of the board."""
 
-def draw_figures(view: BoardView, baseline: Row | None, sizes: Sizes) -> list[Figure]:
+
+def draw_figures(view: BoardView, baseline: Row | None, sizes: Shown) -> list[Figure]:
     """Draw what the board's runs allow, for the section with most columns (a mini suite is never mixed with other data)."""
     if not view.sections:
         return []
@@ -42,8 +46,15 @@ def draw_figures(view: BoardView, baseline: Row | None, sizes: Sizes) -> list[Fi
     if not 0 < len(models) <= MODELS:
         return []
     shared = [one for one in table.columns if all(_known(table, row, one) for row in models)]
-    made = (_capabilities(table, models, shared), _forest(table, models, shared, baseline), _positions(table, models),
-            _shapes(sizes), _areas(sizes), _speed(table, models, shared))  # fmt: skip
+    shown = sizes.get(table.section.name, {})
+    made = (
+        _capabilities(table, models, shared),
+        _forest(table, models, shared, baseline),
+        _positions(table, models),
+        _shapes(shown),
+        _areas(shown),
+        *(_over_spent(table, models, shared, spent) for spent in _SPENT),
+    )
     return [figure for figure in made if figure is not None]
 
 
@@ -152,7 +163,7 @@ def _lettered(run: Run) -> Iterator[tuple[str, float]]:
         return
 
 
-def _binned(sizes: Sizes, measure: Any, edges: Sequence[float]) -> Lines:
+def _binned(sizes: Sizes, measure: Callable[[Pictured], float], edges: Sequence[float]) -> Lines:
     series: dict[str, list[Point]] = {}
     for row, pictures in sizes.items():
         bins: dict[int, list[float]] = defaultdict(list)
@@ -163,7 +174,13 @@ def _binned(sizes: Sizes, measure: Any, edges: Sequence[float]) -> Lines:
 
 
 def _over(
-    name: str, title: str, sizes: Sizes, measure: Any, edges: Sequence[float], ticks: Sequence[str], x: str
+    name: str,
+    title: str,
+    sizes: Sizes,
+    measure: Callable[[Pictured], float],
+    edges: Sequence[float],
+    ticks: Sequence[str],
+    x: str,
 ) -> Figure | None:
     series = _binned(sizes, measure, edges) if len(sizes) <= MODELS else {}
     if len({point.x for points in series.values() for point in points}) < 2:
@@ -185,21 +202,32 @@ def _areas(sizes: Sizes) -> Figure | None:
     )
 
 
-def _speed(table: SectionView, models: Sequence[Row], shared: Sequence[ColumnView]) -> Figure | None:
+@dataclass(frozen=True, kw_only=True)
+class _Spent:
+    """What a run takes: a function of the run, and how its figure is worded."""
+
+    of: Callable[[Run], float | None]
+    name: str
+    title: str
+    axis: str
+    note: str
+
+
+def _over_spent(table: SectionView, models: Sequence[Row], shared: Sequence[ColumnView], spent: _Spent) -> Figure | None:
     columns = _shares(shared)
     series: dict[str, list[Point]] = {}
     for row in models:
         runs = [cell.run for one in columns if (cell := table.section.cell(row, one.column)) is not None]
-        spent = [_seconds(run) for run in runs]
-        if spent and all(spent):
+        amounts = [spent.of(run) for run in runs]
+        if amounts and all(amounts):
             mean, half = _mean(table, row, columns)
-            each = sum(one or 0.0 for one in spent) / max(1, sum(run.n for run in runs))
+            each = sum(one or 0.0 for one in amounts) / max(1, sum(run.n for run in runs))
             series[row.label] = [_spread(each, mean, mean, half)]
     if len(series) < 2:
         return None
-    note = "Mean score on the benchmarks that all models answered, over the time a sample took on the machine that was used."
+    note = f"Mean score on the benchmarks that all models answered, over {spent.note}."
     return drawn(
-        "speed", "Over time", note, (6.4, 3.0), lambda axes: scatter(axes, series, x_label="seconds a sample", y_label="percent")
+        spent.name, spent.title, note, (6.4, 3.0), lambda axes: scatter(axes, series, x_label=spent.axis, y_label="percent")
     )
 
 
@@ -211,3 +239,11 @@ def _seconds(run: Run) -> float | None:
         return sum(float((one.get("seconds") or {}).get("generate") or 0) for one in sessions) if asked >= run.n else None
     except (ResultError, AttributeError, TypeError, ValueError):
         return None
+
+
+_SPENT = (
+    _Spent(
+        of=_seconds, name="time", title="Over time", axis="seconds a sample", note="the time a sample took on the machine used"
+    ),
+    _Spent(of=cost_of, name="cost", title="Over cost", axis="cost of a sample", note="what a sample cost, judges included"),
+)

@@ -151,6 +151,11 @@ def _tokens(run: Run) -> tuple[int | None, int | None]:
     return prompt or None, completion or None
 
 
+def cost_of(run: Run) -> float | None:
+    """What a run has cost, in the currency of its model's and judge's prices; None where there are none."""
+    return _cost(run, _section(_read(run.folder / "run.json"), "config"), _tokens(run))
+
+
 def _cost(run: Run, config: Mapping[str, Any], tokens: tuple[int | None, int | None]) -> float | None:
     """The model's tokens at its prices, and what the judge cost."""
     model = _section(config, "model")

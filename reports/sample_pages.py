@@ -26,17 +26,17 @@ def run_key(run: Run) -> Key:
 
 @dataclass(kw_only=True)
 class Pages:
-    """What was written: pages by run, the reasons where there is none, and by model the pictures with their scores."""
+    """What was written: pages by run, the reasons where there is none, by section and model the pictures with their scores."""
 
     names: dict[Key, str] = field(default_factory=dict)
     unreadable: dict[Key, str] = field(default_factory=dict)
-    pictured: dict[Row, list[Pictured]] = field(default_factory=dict)
+    pictured: dict[str, dict[Row, list[Pictured]]] = field(default_factory=dict)
 
 
 def write_pages(board: Board, out: Path, baseline: Row | None, picture_bytes: int) -> Pages:
     """Write a page a shown run into ``out/samples``; the pictures of models (not of baselines or controls) are kept."""
     thumbnails, pages = Thumbnails(), Pages()
-    for runs in _columns(board):
+    for section, runs in _columns(board):
         others = [Other(label=row.label, page=page_name(run), verdicts=_verdicts(run)) for row, run in runs.items()]
         beside = runs.get(baseline) if baseline is not None else None
         for (row, run), own in zip(runs.items(), others, strict=True):
@@ -52,14 +52,14 @@ def write_pages(board: Board, out: Path, baseline: Row | None, picture_bytes: in
                 continue
             pages.names[run_key(run)] = page
             if not row.reference:
-                pages.pictured.setdefault(row, []).extend(pictured)
+                pages.pictured.setdefault(section, {}).setdefault(row, []).extend(pictured)
     return pages
 
 
-def _columns(board: Board) -> Iterator[Mapping[Row, Run]]:
+def _columns(board: Board) -> Iterator[tuple[str, Mapping[Row, Run]]]:
     for section in board.sections:
         for column in section.columns:
-            yield {row: cell.run for row in section.rows if (cell := section.cell(row, column)) is not None}
+            yield section.name, {row: cell.run for row in section.rows if (cell := section.cell(row, column)) is not None}
 
 
 def _verdicts(run: Run) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reports.bench import write_runs
 from reports.leaderboard import build_leaderboard
 from reports.samples import PAGE
 from tests.reports.conftest import Item, write_picture, write_run
@@ -42,20 +43,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A board with two models, a baseline, a control, replies made elsewhere and hostile replies."""
+    """A board with two models, a baseline to compare with, a control, replies made elsewhere and hostile replies."""
     root = tmp_path_factory.mktemp("site")
     runs = root / "runs"
     picture = write_picture(root / "a.png")
     hostile = [Item(id=f"<i>{i}</i>", reply=reply, prompt=reply[:5000], picture=picture) for i, reply in enumerate(HOSTILE)]
     rest = [Item(id=f"s{i}", reply=f"reply {i}", score=float(i % 3 > 0), picture=picture) for i in range(2 * PAGE)]
-    odd = [Item(id="u", reply="?", reason="no yes or no", score=0.0), Item(id="f", reply=None, failed="media: broken", score=0.0)]
+    bad: Any = {"score": 0.0, "groups": {"category": "odd"}}
+    odd = [Item(id="u", reply="?", reason="no yes or no", **bad), Item(id="f", reply=None, failed="media: broken", **bad)]
     write_run(runs, "nano", items=[*hostile, *rest, *odd], value=0.7)
     write_run(runs, "nano_moe", value=0.8)
     write_run(runs, "nano", "mme", value=900.0)
-    write_run(runs, "oracle", kind="baseline", value=0.95)
+    right = [Item(id=f"pope/{i}", reply="Well: yes", prediction="yes") for i in range(8)]
+    write_run(runs, "oracle", kind="baseline", items=right, value=0.95)
     write_run(runs, "nano", value=0.5, control="blind", fingerprint="b" * 16)
     write_run(runs, "<b>llava</b>", kind="replies", value=0.86, **{"data.name": "official"})
-    return build_leaderboard(runs, root / "out").index
+    return build_leaderboard(runs, root / "out", baseline="oracle").index
 
 
 class Visit:
@@ -118,7 +121,7 @@ def test_without_javascript_the_board_and_the_first_samples_are_there(browser: B
 def test_a_value_leads_to_its_samples_and_back(browser: Browser, site: Path) -> None:
     with Visit(browser, site.as_uri()) as visit:
         visit.page.get_by_role("link", name="80.0").click()
-        assert visit.page.locator("h1").inner_text() == "nano_moe on POPE"
+        assert visit.page.locator("h1").inner_text() == "nano_moe on POPE beside oracle"
         visit.page.get_by_role("link", name="Leaderboard").click()
         assert visit.page.locator("h1").inner_text() == "Leaderboard"
 
@@ -176,12 +179,112 @@ def test_the_picture_is_painted(browser: Browser, site: Path) -> None:
             assert len(picture.convert("RGB").quantize(16).getcolors() or []) > 3
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["board", "samples"])
-def test_texts_have_contrast(browser: Browser, site: Path, scheme: str, which: str) -> None:
-    with Visit(browser, site.as_uri() if which == "board" else samples(site), color_scheme=scheme) as visit:
+def test_a_baseline_is_pinned_with_marked_differences_and_another_can_be(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri()) as visit:
+        page = visit.page
+        control = page.locator("section.mini tr", has_text="blind control").locator("td", has_text="50.0")
+        assert control.locator(".diff").inner_text().startswith("▼ −45.0 ±") and "significantly worse" in control.inner_text()
+        assert page.locator("tr.pinned .label").all_inner_texts() == ["oracle"]
+        page.get_by_role("button", name="compare with nano_moe").click()
+        assert page.locator("tr.pinned .label").all_inner_texts() == ["nano_moe"]
+        assert page.locator("section.mini tr.model").last.locator(".diff").inner_text().startswith("▼ −10.0 ±8.4")
+        link = page.url
+        assert "baseline=nano_moe" in link
+        page.locator("#f-baseline").select_option("nobody")
+        assert page.locator(".diff").count() == 0
+    with Visit(browser, link) as visit:
+        assert visit.page.locator("tr.pinned .label").all_inner_texts() == ["nano_moe"]
+
+
+def test_models_benchmarks_capabilities_and_columns_are_chosen_and_kept_in_the_address(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri()) as visit:
+        page = visit.page
+        page.keyboard.press("/")
+        page.keyboard.type("moe")
+        assert page.locator("section.mini tr.model:visible .label").all_inner_texts() == ["nano_moe"]
+        page.locator("#f-model").fill("")
+        page.get_by_label("Capability").select_option("General")
+        assert page.locator("section.mini thead th:visible .title").all_inner_texts() == ["Model", "MME"]
+        assert not page.locator("section.benchmarks").is_visible()
+        page.get_by_label("Capability").select_option("all")
+        page.locator(".menu summary").click()
+        page.get_by_label("POPE accuracy").last.uncheck()
+        page.get_by_label("ranks").uncheck()
+        page.keyboard.press("Escape")
+        link = page.url
+    with Visit(browser, link) as visit:
+        assert visit.page.locator("section.mini thead th:visible .title").all_inner_texts() == ["Model", "MME"]
+        assert visit.page.locator(".rank:visible").count() == 0
+        assert visit.requests == [site.as_uri()] and visit.problems == []
+
+
+def test_arrow_keys_walk_over_the_numbers(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri()) as visit:
+        page = visit.page
+        page.get_by_role("link", name="80.0, samples").focus()
+        where = "document.activeElement.getAttribute('aria-label')"
+        first = page.evaluate(where)
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate(where) != first
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate(where) == first
+
+
+def test_published_numbers_are_marked_and_never_ranked(browser: Browser, site: Path) -> None:
+    with Visit(browser, site.as_uri(), java_script_enabled=False) as visit:
+        rows = visit.page.locator("section.benchmarks tbody.published tr")
+        assert "not run here" in rows.first.inner_text() and "Table 1" in rows.nth(1).inner_text()
+        assert rows.locator(".rank").count() == 0
+        assert visit.page.locator("section.mini .published").count() == 0
+        assert visit.page.locator("table:not(:has(caption))").count() == 0
+        assert visit.page.locator("thead th:not([scope]), tbody th:not([scope])").count() == 0
+
+
+def test_two_models_stand_side_by_side_and_flips_are_found(browser: Browser, site: Path) -> None:
+    with Visit(browser, samples(site, "nano_moe")) as visit:
+        page = visit.page
+        page.get_by_role("button", name="Lost").click()
+        assert page.locator("article h2").all_inner_texts() == ["pope/0", "pope/4"]
+        assert page.locator("article").first.locator(".who b").all_inner_texts() == ["nano_moe", "oracle"]
+        assert page.locator("article").first.locator("mark").all_inner_texts() == ["Yes", "yes"]
+        assert page.locator("article").first.locator(".chips a").count() == 2
+        page.locator("article").first.get_by_role("link", name="oracle: right").click()
+        assert page.locator("h1").inner_text() == "oracle on POPE" and page.locator("[id='s-pope~2F~0']").is_visible()
+
+
+def test_samples_are_filtered_by_category(browser: Browser, site: Path) -> None:
+    with Visit(browser, samples(site)) as visit:
+        visit.page.get_by_label("Category").select_option("odd (2)")
+        assert visit.page.locator("article h2").all_inner_texts() == ["u", "f"]
+
+
+def test_provenance_opens_at_the_run(browser: Browser, site: Path) -> None:
+    with Visit(browser, samples(site)) as visit:
+        visit.page.get_by_role("link", name="provenance").click()
+        assert visit.page.locator("tr:target th").inner_text() == "nano"
+        assert "riddle eval model=nano task=pope data=mini" in visit.page.locator("tr:target").inner_text()
+        visit.page.locator("tr:target").get_by_role("link").first.click()
+        assert visit.page.locator("details:target").get_attribute("open") is not None
+        assert visit.problems == []
+
+
+@pytest.mark.slow
+def test_a_large_board_stays_below_five_megabytes(browser: Browser, tmp_path: Path) -> None:
+    write_runs(tmp_path / "runs", models=10, benchmarks=40, samples=8)
+    index = build_leaderboard(tmp_path / "runs", tmp_path / "out", samples=False).index
+    assert index.stat().st_size < 5_000_000
+    with Visit(browser, index.as_uri()) as visit:
+        assert visit.page.locator("td[data-v]").count() == 400 and visit.requests == [index.as_uri()]
+
+
+@pytest.mark.parametrize("which", ["board", "samples", "provenance"])
+def test_texts_have_contrast_in_light_and_dark(browser: Browser, site: Path, which: str) -> None:
+    target = {"board": site.as_uri(), "samples": samples(site), "provenance": (site.parent / "provenance.html").as_uri()}[which]
+    with Visit(browser, target) as visit:
         visit.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        assert visit.page.evaluate(CONTRAST) == []
+        for scheme in ("light", "dark"):
+            visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            assert visit.page.evaluate(CONTRAST) == []
 
 
 @pytest.mark.parametrize("which", ["board", "samples"])

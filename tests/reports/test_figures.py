@@ -28,7 +28,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> list[list[Figure]]:
     view = view_board(arrange(load_runs(runs)))
     rows = view.sections[0].section.rows
     sizes = {row: [Pictured(width=100 + 300 * (i % 3), height=200, score=i % 2) for i in range(30)] for row in rows}
-    return [draw_figures(view, None, sizes) for _ in range(2)]
+    return [draw_figures(view, None, {"mini": sizes, "benchmarks": {}}) for _ in range(2)]
 
 
 def test_what_the_runs_hold_is_drawn(figures: list[list[Figure]]) -> None:

@@ -26,8 +26,9 @@ def test_the_command_asks_for_the_same_run_again() -> None:
 
 def test_the_page_of_provenance_tells_once_what_runs_share_and_names_no_folder_of_the_machine(runs: Path, tmp_path: Path) -> None:
     for name in ("nano", "nano_moe"):
-        folder = write_run(runs, name, **{"versions": {"python": "3.12.1"}, "git": {"commit": "c" * 40, "dirty": True},
-                                          "machine": {"cores": 8}, "config": {"model": {"name": name, "weights": str(tmp_path / "w")}}})  # fmt: skip
+        config = {"model": {"name": name, "weights": str(tmp_path / "w")}}
+        shared = {"versions": {"python": "3.12.1"}, "git": {"commit": "c" * 40, "dirty": True}, "machine": {"cores": 8}}
+        folder = write_run(runs, name, config=config, **shared)
         sessions = [{"seconds": {"generate": 1.25}, "asked": 4}, {"seconds": {"generate": 2.5}, "asked": 4}]
         (folder / "timings.json").write_text(json.dumps({"schema": 1, "sessions": sessions}))
     text = build_leaderboard(runs, tmp_path / "out", samples=False).paths[3].read_text()
