@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -246,13 +247,7 @@ def _record_scores(
         suffix = results.suffix_of(run, one, who)
         judged = _by_run(convention, samples, replies, by_grades) if by_grades else ()
 
-        def rows(convention: Convention = convention, judged: Sequence[Sequence[Scored]] = judged) -> Iterator[Scored]:
-            pairs = enumerate(zip(samples, replies, strict=True))
-            scored = (
-                map(mean_row, zip(*judged, strict=True)) if judged else (score_foreign(convention, *pair) for _, pair in pairs)
-            )
-            return (replace(row, keys=(_key(number),)) for number, row in enumerate(scored))
-
+        rows = partial(_rows, convention, samples, replies, judged)
         (folder / results.result_name(suffix)).unlink(missing_ok=True)
         results.write_scores(folder / results.scores_name(suffix), rows)
         found[one] = aggregated(folder, run, task, one, judge=who)
@@ -260,6 +255,15 @@ def _record_scores(
             found[one] = mean_of_runs(found[one], convention, judged, by_grades)
         found[one].write()
     return found
+
+
+def _rows(
+    convention: Convention, samples: Sequence[Sample], replies: Sequence[Reply | None], judged: Sequence[Sequence[Scored]]
+) -> Iterator[Scored]:
+    """The rows of a scoring: means over the runs of grades, or of the replies alone where there are none."""
+    alone = (score_foreign(convention, sample, reply) for sample, reply in zip(samples, replies, strict=True))
+    scored = map(mean_row, zip(*judged, strict=True)) if judged else alone
+    return (replace(row, keys=(_key(number),)) for number, row in enumerate(scored))
 
 
 def _who(task: Task, name: str, grades: Grades | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""AesBench: aesthetics of pictures: perception (AesP), empathy (AesE) and assessment (AesA), each by options.
+"""AesBench: aesthetics of pictures: perception (AesP), empathy (AesE), assessment (AesA) by options, and interpretation (AesI).
 
 Paper: Huang et al., AesBench: An Expert Benchmark for Multimodal Large Language Models on Image Aesthetics Perception, arXiv
 2401.08276.
@@ -7,8 +7,9 @@ answers (a field Answer) are the authors' alone.
 Licence: CC BY-NC 4.0.
 Official scorer: none is public (replies go to the authors); the option is read as open-compass/VLMEvalKit
 vlmeval/utils/matching_util.py can_infer at e8e78f0 reads it, without a judge.
-Differences: a reply that VLMEvalKit would hand to a judge is wrong, and marked; a missing answer is wrong. The fourth part,
-interpretation (AesI), is a judge's alone and is not asked. accuracy is the mean of the three parts.
+Differences: a reply that VLMEvalKit would hand to a judge is wrong, and marked; a missing answer is wrong. accuracy is the mean
+of the three parts. The fourth, interpretation (AesI), is a task of its own, since a judge alone grades it, from 0 to 2; the
+wording is riddle's (aesbench-riddle-1), as the authors' is not public, so its numbers are not comparable with theirs.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from harness.metrics.aggregate import Metric, mean, mean_over
 from harness.prompts import fill, letters
 from harness.task import Card, Task
 from harness.types import Generation, Record, Sample
+from tasks.judges import aesbench as interpretation
 
 PARTS = {"AesP": "AesP_data", "AesE": "AesE_data", "AesA": "AesA1_data"}
 ONLY = "Please output a correct option{explained}."
@@ -51,27 +53,46 @@ def to_sample(record: Record) -> Sample:
     )
 
 
+def to_interpretation(record: Record) -> Sample:
+    """Map the open question about a picture; what people have said of it (Answer) is the authors' alone, too."""
+    asked = record["AesI_data"]
+    return Sample(
+        id=f"{record['key']}/AesI",
+        parts=images(record),
+        question=asked["Question"],
+        references=(str(asked.get("Answer") or ""),),
+        cluster=record["key"],
+    )
+
+
 METRICS = (
     Metric(name="accuracy", estimator=mean_over("part", mean("correct"))),
     Metric(name="part", estimator=mean("correct"), by="part"),
 )
+PICTURED = (columns(path="{key}"), media(path="path", below="images"))
 CONVENTIONS = multiple_choice(METRICS, "accuracy")
 
 TASKS = (
     Task(
         name="aesbench",
         card=Card.of(__doc__, split="evaluation, without AesI", n=8400),
-        layouts=(
-            layout(
-                "official", "AesBench_evaluation.json",
-                steps=(columns(path="{key}"), media(path="path", below="images"), each_part),
-            ),
-        ),
+        layouts=(layout("official", "AesBench_evaluation.json", steps=(*PICTURED, each_part)),),
         to_sample=to_sample,
         prompt=fill(PROMPT, option="{letter}) {text}"),
         conventions={name: CONVENTIONS[name] for name in ("official", "strict")},
         ideal=lambda sample: sample.references[0],
         choices=lambda sample: letters(sample.options),
         generation=Generation(max_new_tokens=32),
+    ),
+    Task(
+        name="aesbench_aesi",
+        card=Card.of(__doc__, split="evaluation, AesI", n=2800, title="AesBench AesI"),
+        layouts=(layout("official", "AesBench_evaluation.json", steps=PICTURED),),
+        to_sample=to_interpretation,
+        prompt=fill("{question}"),
+        conventions={"official": interpretation.GRADED},
+        ideal=lambda sample: sample.references[0],
+        unit="points",
+        generation=Generation(max_new_tokens=512),
     ),
 )  # fmt: skip

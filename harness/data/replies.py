@@ -37,6 +37,8 @@ from harness.errors import ReplyError
 REFERENCE_FIELDS = ("groundtruth", "gt", "gtanswers", "gtanswer", "gtbbox", "gtbox", "bbox", "target", "label", "answer")
 CATEGORY_FIELDS = ("category", "dataset", "subtask", "task", "kind", "type", "problemversion")
 EXTRACTION_FIELDS = ("extraction", "outputchatgptchoice", "judgeextraction")
+LOGGED = (("res", "log"), ("extract", "logextract"))
+"""VLMEvalKit's judges write a log beside the answer that they take out."""
 
 _REFERRED = re.compile(r"<ref>\s*(.*?)\s*</ref>", re.DOTALL)
 """Where grounding prompts have the expression, which is all that tells them apart."""
@@ -196,7 +198,7 @@ def reply_of(found: Found, fields: Mapping[str, Any], reply: str, text: str | No
     picture = next((named for name in PICTURE_FIELDS if (named := _picture(fields.get(name)))), "")
     expected = next((fields[name] for name in REFERENCE_FIELDS if name != reply and fields.get(name) not in (None, "")), "")
     expression = _REFERRED.search(question)
-    judged = EXTRACTION_FIELDS + (("res",) if "log" in fields else ())  # VLMEvalKit's judge writes a log beside its result
+    judged = (*EXTRACTION_FIELDS, *(name for name, log in LOGGED if log in fields))
     extraction = next((fields[name] for name in judged if fields.get(name) is not None), None)
     return Reply(
         where=found.where,

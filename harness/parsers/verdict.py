@@ -50,5 +50,11 @@ def one_or_zero(verdict: str, sample: Sample) -> Parsed:
     return _found(word == "1", sample) if word in ("0", "1") else Parsed(None, "the judge says neither 1 nor 0")
 
 
+def one_or_zero_in_words(verdict: str, sample: Sample) -> Parsed:
+    """As `one_or_zero`; files of toolkits have it as True, False or a decimal number, too."""
+    said = {"true": "1", "1.0": "1", "false": "0", "0.0": "0"}.get(verdict.strip().lower(), verdict)
+    return one_or_zero(said, sample)
+
+
 def _found(right: bool, sample: Sample) -> Parsed:
     return Parsed(sample.references[0] if right else WRONG)

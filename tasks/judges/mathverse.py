@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from harness.judging import Extraction, Judging, always
 from harness.parsers.text import as_given
-from harness.parsers.verdict import one_or_zero
+from harness.parsers.verdict import one_or_zero, one_or_zero_in_words
 from harness.types import Generation, Query, Sample, Text
 
 GENERATION = Generation(max_new_tokens=256)
@@ -122,6 +122,7 @@ OFFICIAL = Judging(
     read=one_or_zero,
     rule=True,
     settles=always,
+    stored=one_or_zero_in_words,
     extraction=Extraction(ask=take, take=taken),
 )
 QUICK_MATCH = replace(

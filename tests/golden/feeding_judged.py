@@ -14,6 +14,7 @@ from harness.store import Stored
 from harness.task import Convention
 from harness.types import Response, Sample, Scored
 from tests.golden.feeding import Check, Feeder, Golden, compare, peer, reading_extractions, rows_of, score, values
+from tests.golden.feeding_subjects import aesbench as by_options
 
 
 def judged(convention: Convention, sample: Sample, reply: str, words: Sequence[str]) -> Scored:
@@ -169,6 +170,23 @@ def benchlmm(golden: Golden) -> Iterator[Check]:
     yield Check("with all", got["with_all"], expected["average_if_missing_counted_as_zero"])
 
 
+def aesbench(golden: Golden) -> Iterator[Check]:
+    """The part that a judge grades, beside those by options (``feeding_subjects``)."""
+    yield from by_options(golden)
+    task = find_task("aesbench_aesi")
+    official, fed = task.conventions["official"], []
+    for name, record in golden["data"].items():
+        own = Row({**record, "key": name, "image": None, "AesI_data": {**record["AesI_data"], "Answer": "Calm."}}, name)
+        scores = golden["predictions"].get(name, {}).get("AesI_scores")
+        if scores is not None:
+            words = [f"{scores['relevance']} {scores['precision']} {scores['completeness']}"]
+            fed.append(judged(official, task.to_sample(own), "It is calm.", words))
+    got, expected = values(official, fed), golden["expected"]["scores"]["AesI"]
+    yield from compare(
+        "AesI", got, expected, {"overall_mean": "overall"} | {name: name for name in ("relevance", "precision", "completeness")}
+    )
+
+
 PRINTED = ("subfield", "subject", "version")
 
 FEEDERS: dict[str, Feeder] = {
@@ -177,4 +195,5 @@ FEEDERS: dict[str, Feeder] = {
     "infimm_eval": infimm_eval,
     "mathverse": mathverse,
     "benchlmm": benchlmm,
+    "aesbench": aesbench,
 }

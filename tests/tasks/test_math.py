@@ -26,7 +26,7 @@ from harness.errors import DatasetError
 from harness.metrics.aggregate import Rows, aggregate
 from harness.metrics.text import without_blanks
 from harness.parsers.letter import option_or_text
-from harness.parsers.verdict import WRONG, one_or_zero
+from harness.parsers.verdict import WRONG, one_or_zero, one_or_zero_in_words
 from harness.replies import score_replies
 from harness.scoring import score_reply
 from harness.types import Image, Sample
@@ -177,6 +177,7 @@ def test_words_of_judges_texts_and_objects() -> None:
         None,
         None,
     ]
+    assert [one_or_zero_in_words(word, CLOSED).answer for word in ("True", "0.0", "1", "x")] == ["B", WRONG, "B", None]
     assert without_blanks("$(-2, 1]$ .") == "(-2,1]"
     row = Row({"metadata": "{'subject': 'Functions', 'n': 1}"}, "f.json record 3")
     assert dict(text_objects("metadata")(row, Path()))["metadata"] == {"subject": "Functions", "n": 1}  # type: ignore[arg-type]

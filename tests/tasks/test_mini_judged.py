@@ -16,10 +16,10 @@ from harness.data.media import open_image
 from harness.data.sources import read_records
 from harness.judging import needed
 from harness.metrics.aggregate import Rows, aggregate
-from harness.replies import score_replies
+from harness.replies import score_conventions, score_replies
 from harness.scoring import score_reply
 from harness.types import Image, Sample, Text
-from tasks.judges import benchlmm
+from tasks.judges import aesbench, benchlmm
 from tasks.mini import write
 from tests.chat_server import ChatServer
 from tests.tasks.test_mini_mllm import samples
@@ -178,3 +178,42 @@ def test_empty_replies_are_left_out_of_the_mean_as_officially(cases: dict[str, C
     rows = [{**row, "extraction": "evidence: so\nscore: 0.5"} if row["reply"] and row["id"][0] == "g" else row for row in rows]
     result = score_replies(case.task, case.data, lines(tmp_path / "r.jsonl", rows), runs=tmp_path / "runs")
     assert result.metric("average").value == result.metric().value == 0.5 and result.metric("with_all").value < 0.5
+
+
+# --- AesBench's interpretation -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "grades"),
+    [
+        ("2 1 0", [2, 1, 0]),
+        ("\n relevance: 2, precision: 1.5, completeness: 0\nSo.", [2, 1.5, 0]),
+        ("2 1", None),
+        ("3 1 0", None),
+        ("", None),
+    ],
+)
+def test_three_grades_are_read_from_one_line(word: str, grades: list[float] | None) -> None:
+    assert aesbench.three(word, DRAWN).answer == grades
+
+
+@given(st.text())
+def test_whatever_a_judge_says_is_three_grades_or_unread(word: str) -> None:
+    parsed = aesbench.three(word, DRAWN)
+    scores = aesbench.graded(parsed, DRAWN)
+    assert all(0 <= score <= 2 for score in scores.values()) and (parsed.answer is None) == (parsed.reason is not None)
+
+
+def test_interpretations_are_scored_by_stored_grades(tmp_path: Path) -> None:
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    parts = {
+        name: {"Question": "Which?", "Options": "A) a\nB) b", "Answer": "A"} for name in ("AesP_data", "AesE_data", "AesA1_data")
+    }
+    whole = {f"{n}.jpg": {**parts, "AesI_data": {"Question": f"Describe {n}.", "Answer": "Calm."}} for n in range(4)}
+    (tmp_path / "data" / "AesBench_evaluation.json").write_text(json.dumps(whole))
+    task, data = find_task("aesbench_aesi"), tmp_path / "data"
+    replies = lines(tmp_path / "r.jsonl", [{"id": f"{n}.jpg/AesI", "reply": "It is calm."} for n in range(4)])
+    grades = lines(tmp_path / "g.jsonl", [{"id": f"{n}.jpg/AesI", "grade": f"2 1 {n % 2}"} for n in range(4)])
+    (result,) = score_conventions(task, data, replies, conventions=("official",), grades=[grades], runs=tmp_path / "runs")
+    assert result.metric().value == pytest.approx(3.5 / 3) and result.metric("completeness").value == 0.5
+    assert result.metric().unit == "points" and result.metric().high > 1
