@@ -24,6 +24,16 @@ def digest_of(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
+NAMING = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt", ".tiktoken", ".py")
+"""Suffixes of files that decide replies: weights, settings, templates, vocabularies, and code if that is run."""
+
+
+def contents_of(folder: Path) -> list[str]:
+    """Name what a folder of a published model holds, file by file; empty if it is no folder of one."""
+    files = sorted(file for file in folder.iterdir() if file.suffix in NAMING and file.is_file()) if folder.is_dir() else []
+    return [f"{file.name} {digest_of(file)}" for file in files]
+
+
 def device_of(name: str) -> torch.device:
     """Return the device of a name (``cpu``, ``cuda``, ``cuda:N``, ``auto``). Raises `ConfigError` for one that is not here."""
     import torch

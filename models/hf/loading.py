@@ -22,14 +22,11 @@ from transformers.utils import logging as transformers_logging
 from transformers.utils.import_utils import is_torchvision_available
 
 from harness.errors import ConfigError
-from models.local import device_of, digest_of
+from models.local import contents_of, device_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 Dtype = Literal["float32", "bfloat16", "float16", "auto"]
-
-_NAMING = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt", ".tiktoken", ".py")
-"""Suffixes of files that decide replies: weights, settings, templates, vocabularies, and code if that is run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,10 +140,10 @@ def _contents(source: Source, config: Any) -> list[str]:
         commit = folder.resolve().name
     if commit:
         return ["commit", commit]
-    files = sorted(file for file in folder.iterdir() if file.suffix in _NAMING and file.is_file()) if folder.is_dir() else []
-    if not files:
+    contents = contents_of(folder)
+    if not contents:
         raise ConfigError(f"model.path={source.path}: neither a commit nor files of weights name what the model holds")
-    return [f"{file.name} {digest_of(file)}" for file in files]
+    return contents
 
 
 def _advised(error: Exception, source: Source) -> str:
