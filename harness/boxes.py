@@ -114,7 +114,7 @@ def write(box: Sequence[float]) -> str:
 
 def read(text: str) -> Box:
     """Read what `write` wrote. Raises `ValueError` if it is not four numbers."""
-    x1, y1, x2, y2 = (float(value) for value in text.split(","))
+    x1, y1, x2, y2 = map(float, text.split(","))
     return x1, y1, x2, y2
 
 

@@ -7,6 +7,7 @@ does, and the parsers, scores and metrics themselves (``harness.parsers``, ``har
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from harness.boxes import Frame, from_pixels, pairs_from_pixels, read
@@ -51,8 +52,9 @@ def boxes(*further: Metric) -> dict[str, Convention]:
         """For models that answer in another frame: their first box after any reasoning."""
         return hits(parse=answer_box, score=grounding.frame_score(frame), frame=frame, note=note)
 
+    square = hits(parse=first_brackets, score=grounding.frame_score("square"), score_many=grounding.square_scores, frame="square")
     return {
-        "official": hits(parse=first_brackets, score=grounding.frame_score("square"), frame="square", in_frame=framed),
+        "official": replace(square, in_frame=lambda frame: square if frame == "square" else framed(frame)),
         "pixels": framed("pixels", "For models that answer in pixels of the picture."),
         "unit": framed("unit", "For models that answer in fractions of the unpadded picture."),
         "thousandths": framed("thousandths", "For models that answer in thousandths of the unpadded picture."),

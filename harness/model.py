@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.boxes import Frame
 from harness.types import Request, Response
 
 
@@ -24,6 +25,8 @@ class Capabilities:
     loglikelihood: bool = False
     needs_ideal: bool = False
     """Set by the oracle only: its requests carry the benchmark's ideal reply, and its runs are marked as not a model."""
+    box_frame: Frame | None = None
+    """What the coordinates count that the model writes; None: what the benchmark's authors expect. It is never guessed."""
 
 
 class Model(Protocol):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness import keys
+from harness.boxes import Frame
 from harness.controls import Control, blind, swapped
 from harness.data.frames import plan_record
 from harness.engine.ahead import ahead
@@ -252,11 +253,16 @@ def check(task: Task, settings: Settings, name: str, capabilities: Capabilities)
     if settings.prompt != "default" and settings.prompt not in task.prompts:
         known = ", ".join(("default", *task.prompts))
         raise ConfigError(f"prompt={settings.prompt!r} is no prompt of task {task.name!r} (known: {known})")
-    return convention_of(task, settings.convention)
+    return convention_of(task, settings.convention, capabilities.box_frame)
 
 
-def convention_of(task: Task, name: str) -> Convention:
-    """Return a task's convention by name. Raises `ConfigError` naming those there are."""
+def convention_of(task: Task, name: str, frame: Frame | None = None) -> Convention:
+    """Return a task's convention by name, brought to the frame that a model declares where the convention knows how.
+
+    Raises:
+        ConfigError: there is none of that name; the message names those there are.
+    """
     if name not in task.conventions:
         raise ConfigError(f"convention={name!r} is none of task {task.name!r} (known: {', '.join(task.conventions)})")
-    return task.conventions[name]
+    convention = task.conventions[name]
+    return convention if frame is None or convention.in_frame is None else convention.in_frame(frame)

@@ -99,7 +99,7 @@ def score_store(
 ) -> Result:
     """Score, aggregate and record one convention of a run whose responses are all stored; ``words`` holds the judge's."""
     progress = progress or Progress()
-    convention = convention_of(task, name)
+    convention = convention_of(task, name, run["model"].get("box_frame"))
     allowed = allowed_failures(run["max_failures"], run["data"]["n"])
     unjudged: set[str] = set()
 

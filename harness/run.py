@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from harness import judged, keys, provenance, results
 from harness.accounts import prices_of
+from harness.boxes import Frame
 from harness.engine.collect import Collector
 from harness.engine.guard import logging_to, stopping
 from harness.engine.retry import Backoff
@@ -183,10 +184,11 @@ class _Run:
             pass
         kind = "baseline" if self.model.capabilities.needs_ideal else getattr(self.model, "kind", "model")
         details = {"details": told} if (told := provenance.plain(getattr(self.model, "details", {}))) else {}
+        frame = {"box_frame": declared} if (declared := self.model.capabilities.box_frame) else {}
         record = {
             "schema": results.SCHEMA,
-            "model": {"name": self.model.name, "fingerprint": self.model.fingerprint, "kind": kind, **details},
-            "task": described(task),
+            "model": {"name": self.model.name, "fingerprint": self.model.fingerprint, "kind": kind, **frame, **details},
+            "task": described(task, self.model.capabilities.box_frame),
             "data": {
                 "name": data_name,
                 "layout": self.source.layout.name,
@@ -230,7 +232,7 @@ class _Run:
                 planned=plan(self.source, settings, model.fingerprint, capabilities.needs_ideal),
                 store=store,
                 elsewhere=elsewhere,
-                convention=convention_of(self.task, settings.convention),
+                convention=convention_of(self.task, settings.convention, capabilities.box_frame),
                 progress=self.progress.begin("generate", n),
                 allowed=allowed_failures(settings.max_failures, n),
                 invalidate=lambda: results.forget(self.folder),
@@ -305,14 +307,15 @@ class _Run:
         results.write_json(path, {"schema": results.SCHEMA, "sessions": sessions})
 
 
-def described(task: Task) -> dict[str, Any]:
-    """Return what ``run.json`` says of a task."""
+def described(task: Task, frame: Frame | None = None) -> dict[str, Any]:
+    """Return what ``run.json`` says of a task; ``frame`` is what the model declares."""
+    conventions = {name: convention_of(task, name, frame) for name in task.conventions}
     return {
         "name": task.name,
         "version": task.version,
         "title": task.card.title,
         "unit": task.unit,
         "higher_is_better": task.higher_is_better,
-        "frames": {name: one.frame for name, one in task.conventions.items() if one.frame},
+        "frames": {name: one.frame for name, one in conventions.items() if one.frame},
         "card": asdict(task.card),
     }

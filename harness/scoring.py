@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
+from typing import NamedTuple
 
 from harness.errors import DatasetError, ResultError
 from harness.judging import UNJUDGED, Judging, needed, with_judge
@@ -20,6 +22,9 @@ from harness.types import Parsed, Sample, Scored
 
 Verdicts = Callable[[str], tuple[str, Stored] | None]
 """The judge's word on a sample's reply, by the sample's id, with the key it is stored under; None if it was not asked."""
+
+BATCH = 1024
+"""Replies that are scored at once where a convention can."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,10 +53,59 @@ def score_reply(
         truncated: whether the reply ended at the token limit.
         keys: the request keys behind the reply.
     """
-    parsed: Parsed | None = None
-    if reply is not None and failed is None:
+    return _score_one(convention, Answered(sample, reply, failed, missing, truncated, keys))
+
+
+class Answered(NamedTuple):
+    """A sample with what came of it, as the arguments of `score_reply` say."""
+
+    sample: Sample
+    reply: str | None
+    failed: str | None = None
+    missing: bool = False
+    truncated: bool = False
+    keys: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, sample: Sample, key: str, stored: Stored) -> Answered:
+        """What a run has stored for a sample."""
+        response = stored.response
+        failure = response.failure
+        return cls(
+            sample,
+            response.text if failure is None or response.text else None,
+            failed=None if failure is None else f"{failure.kind}: {failure.message}",
+            truncated=response.finish_reason == "length",
+            keys=(key,),
+        )
+
+
+def score_many(convention: Convention, answered: Iterable[Answered]) -> Iterator[Scored]:
+    """Score replies in order, many at once where the convention can; the same rows as one by one."""
+    if convention.score_many is None or convention.judging is not None:
+        yield from (_score_one(convention, one) for one in answered)
+        return
+    rest = iter(answered)
+    while batch := list(islice(rest, BATCH)):
         try:
-            parsed = convention.parse(reply, sample)
+            parsed = [
+                Parsed(None, "failed" if one.failed is not None else "no reply")
+                if one.reply is None or one.failed is not None
+                else convention.parse(one.reply, one.sample)
+                for one in batch
+            ]
+            scores = convention.score_many(parsed, [one.sample for one in batch])
+        except _SCORER_ERRORS:  # whichever reply it was fails alone
+            yield from (_score_one(convention, one) for one in batch)
+            continue
+        yield from map(_row, batch, parsed, scores)
+
+
+def _score_one(convention: Convention, one: Answered) -> Scored:
+    sample, failed, parsed = one.sample, one.failed, None
+    if one.reply is not None and failed is None:
+        try:
+            parsed = convention.parse(one.reply, sample)
             scores = dict(convention.score(parsed, sample))
             if convention.judging and not convention.judging.rule and needed(parsed):
                 scores = dict.fromkeys(scores, math.nan)
@@ -61,33 +115,29 @@ def score_reply(
     if parsed is None:
         parsed = Parsed(None, "failed" if failed is not None else "no reply")
         scores = dict(convention.score(parsed, sample))
+    return _row(one if failed == one.failed else one._replace(failed=failed), parsed, scores)
+
+
+def _row(one: Answered, parsed: Parsed, scores: Mapping[str, float]) -> Scored:
+    sample = one.sample
     return Scored(
         sample_id=sample.id,
         cluster=sample.cluster,
         groups=sample.groups,
-        reply=reply,
+        reply=one.reply,
         parsed=parsed,
         scores=scores,
-        failed=failed,
-        missing=missing,
-        truncated=truncated,
+        failed=one.failed,
+        missing=one.missing,
+        truncated=one.truncated,
         references=sample.references,
-        keys=keys,
+        keys=one.keys,
     )
 
 
 def score_stored(convention: Convention, sample: Sample, key: str, stored: Stored) -> Scored:
     """Score what a run has stored for a sample."""
-    response = stored.response
-    failure = response.failure
-    return score_reply(
-        convention,
-        sample,
-        response.text if failure is None or response.text else None,
-        failed=None if failure is None else f"{failure.kind}: {failure.message}",
-        truncated=response.finish_reason == "length",
-        keys=(key,),
-    )
+    return _score_one(convention, Answered.of(sample, key, stored))
 
 
 def score_judged(convention: Convention, judging: Judging, row: Scored, sample: Sample, verdict: tuple[str, Stored]) -> Scored:
@@ -123,9 +173,25 @@ def score_all(
         ResultError: a sample has no response yet.
         DatasetError: the data give other samples, or another number of them, than the run has asked.
     """
+    answered = _answered(samples, planned)
+    if verdicts is None or convention.judging is None:
+        yield from score_many(convention, answered)
+        return
+    reading = with_judge(convention)
+    for one in answered:
+        sample, row = one.sample, _score_one(reading, one)
+        if row.failed is None and needed(row.parsed):
+            verdict = verdicts(sample.id)
+            if verdict is None:
+                raise ResultError(f"sample {sample.id!r}: the judge has not been asked yet; give the run's command again")
+            row = score_judged(convention, convention.judging, row, sample, verdict)
+        yield row
+
+
+def _answered(samples: Iterable[Sample], planned: Iterable[tuple[str, str, Stored | None]]) -> Iterator[Answered]:
+    """Join the samples of a run with what it has stored, as `score_all` says."""
     rows = iter(planned)
     position = -1
-    reading = convention if verdicts is None else with_judge(convention)
     for position, sample in enumerate(samples):
         sample_id, key, stored = next(rows, (None, "", None))
         if sample_id != sample.id:
@@ -134,12 +200,6 @@ def score_all(
             )
         if stored is None:
             raise ResultError(f"sample {sample.id!r} has no response yet; the run is incomplete, give its command again")
-        row = score_stored(reading, sample, key, stored)
-        if verdicts is not None and convention.judging and row.failed is None and needed(row.parsed):
-            verdict = verdicts(sample.id)
-            if verdict is None:
-                raise ResultError(f"sample {sample.id!r}: the judge has not been asked yet; give the run's command again")
-            row = score_judged(convention, convention.judging, row, sample, verdict)
-        yield row
+        yield Answered.of(sample, key, stored)
     if next(rows, None) is not None:
         raise DatasetError(f"the data end after {position + 1} samples, the run has more; the data are not those of the run")

@@ -31,6 +31,9 @@ Parse = Callable[[str, Sample], Parsed]
 Score = Callable[[Parsed, Sample], Mapping[str, float]]
 """Named per-sample scores in [0, 1]; the first name is the one shown beside the sample."""
 
+ScoreMany = Callable[[Sequence[Parsed], Sequence[Sample]], Sequence[Mapping[str, float]]]
+"""`Score` of many samples, in order."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
@@ -53,6 +56,7 @@ class Convention:
     """How replies become numbers: one parser, one per-sample score, and the metrics over all samples.
 
     Attributes:
+        score_many: gives the same scores as ``score`` for many samples at once, where that is much faster.
         extracted: reads an answer that a judge already took out of the reply (a stored field ``extraction`` of a reply file);
             None where the benchmark has no such step.
         frame: what the coordinates of a parsed box count (`harness.boxes.Frame`), so that a report can draw it; None if the
@@ -68,6 +72,7 @@ class Convention:
     score: Score
     metrics: tuple[Metric, ...]
     primary: str
+    score_many: ScoreMany | None = None
     extracted: Parse | None = None
     frame: Frame | None = None
     in_frame: Callable[[Frame], Convention] | None = None

@@ -14,9 +14,10 @@ import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
+from harness.boxes import Frame
 from harness.engine.retry import Backoff
 from harness.errors import ConfigError, MediaError, RunStopped
 from harness.keys import hash_of
@@ -44,6 +45,8 @@ class OpenAIChat:
         limit_field: the body's field of the token limit.
         extra: further fields of the body, such as ``{"top_p": null}`` to leave one out.
         max_requests, max_tokens, max_cost: the most that one command may take; prices are of a million tokens.
+        box_frame: what the coordinates count that the model writes (`harness.boxes.Frame`), such as ``thousandths``; None if the
+            benchmark's own.
         single_image: whether the server takes no more than one picture, so no clips either, which are sent as frames.
         media: ``data`` sends pictures along; ``file`` names those that are files, for a server that reads the same disk.
         logprobs: whether the server offers the likeliest first tokens, by which closed choices are weighed.
@@ -71,6 +74,7 @@ class OpenAIChat:
         prompt_price: float | None = None,
         completion_price: float | None = None,
         single_image: bool = False,
+        box_frame: Frame | None = None,
         media: Literal["data", "file"] = "data",
         logprobs: bool = False,
     ) -> None:
@@ -82,6 +86,7 @@ class OpenAIChat:
             (concurrency < 1, f"concurrency={concurrency} (must be at least 1)"),
             (not 0 < timeout_s < math.inf, f"timeout_s={timeout_s} (must be above 0)"),
             (retries < 0, f"retries={retries} (must not be negative)"),
+            (box_frame not in (None, *get_args(Frame)), f"box_frame={box_frame!r} (must be one of {', '.join(get_args(Frame))})"),
             (media not in ("data", "file"), f"media={media!r} (must be data or file)"),
         ]
         if wrong := [message for bad, message in problems if bad]:
@@ -91,7 +96,11 @@ class OpenAIChat:
         self.name = name or model
         self.fingerprint = hash_of(["openai_chat", 1, model, self.url, limit_field, dict(extra or {})], 8)
         self.capabilities = Capabilities(
-            images=True, several_images=not single_image, video=not single_image, loglikelihood=logprobs
+            images=True,
+            several_images=not single_image,
+            video=not single_image,
+            loglikelihood=logprobs,
+            box_frame=box_frame,
         )
         self.files, self.pace = media == "file", Pace(concurrency)
         self.concurrency, self.timeout_s, self.retries = concurrency, timeout_s, retries

@@ -54,7 +54,7 @@ def first_brackets(reply: str, sample: Sample) -> Parsed:
         where = "and no brackets" if bracketed is None else "in the first brackets"
         return Parsed(NO_BOX, f"{len(parts) if inside.strip() else 0} comma-separated parts {where}, 4 expected")
     try:
-        x1, y1, x2, y2 = (float(part) for part in parts)
+        x1, y1, x2, y2 = map(float, parts)
     except ValueError:
         return Parsed(NO_BOX, f"not four numbers: {inside[:60]!r}")
     return Parsed((x1, y1, x2, y2))
@@ -114,11 +114,13 @@ def all_boxes(reply: str, sample: Sample) -> Parsed:
 
 def _inside_first_brackets(reply: str) -> str | None:
     """Return what the official pattern (``[``, anything short of a line break, ``]``) captures first, in linear time."""
-    for line in reply.split("\n"):
-        start = line.find("[")
-        end = line.find("]", start)
-        if -1 < start < end:
-            return line[start + 1 : end]
+    start = reply.find("[")
+    while start >= 0:
+        line_end = reply.find("\n", start)
+        end = reply.find("]", start, len(reply) if line_end < 0 else line_end)
+        if end >= 0:
+            return reply[start + 1 : end]
+        start = -1 if line_end < 0 else reply.find("[", line_end)
     return None
 
 

@@ -94,7 +94,7 @@ class SphinxXModel:
         if variant not in (None, model.variant.name):
             raise ConfigError(f"model.weights={weights}: holds variant {model.variant.name}, not {variant}")
         self.name = name or folder.name
-        self.capabilities = Capabilities(images=True, several_images=True, video=True, loglikelihood=True)
+        self.capabilities = Capabilities(images=True, several_images=True, video=True, loglikelihood=True, box_frame="square")
         self.fingerprint = hash_of(
             [
                 "sphinx_x",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import doctest
 import math
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.boxes import Frame, from_pixels, write
+from harness.catalog import find_task
+from harness.conventions import boxes
 from harness.errors import DatasetError
 from harness.metrics import grounding
 from harness.metrics.grounding import (
@@ -25,8 +29,11 @@ from harness.metrics.grounding import (
     iou_of_pairs,
     padded_square_iou,
     precise_iou,
+    square_scores,
     threshold_score,
 )
+from harness.plan import convention_of
+from harness.scoring import Answered, score_many, score_reply
 from harness.types import Parsed, Sample
 
 EDGE = st.floats(-1000, 1000, width=32)
@@ -146,3 +153,43 @@ def test_the_centre_may_lie_on_the_edge() -> None:
 def test_thresholds_are_inclusive() -> None:
     scores = threshold_score(in_unit_frame)(Parsed((0, 0, 1, 1)), SIZED)
     assert (scores["acc@0.5"], scores["acc@0.7"], scores["iou"], scores["center_acc"]) == (1.0, 0.0, 0.5, 1.0)
+
+
+NUMBER = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-0.2, 1.2)
+
+
+@given(st.lists(st.tuples(st.none() | st.tuples(*[NUMBER] * 4), st.tuples(*[st.floats(0, 700)] * 4)), max_size=6))
+def test_many_boxes_score_as_one_by_one(pairs: list[tuple[tuple[float, ...] | None, tuple[float, ...]]]) -> None:
+    samples = [
+        Sample(id=str(n), references=(write(box),), fields={"width": 640, "height": 361 + n}) for n, (_, box) in enumerate(pairs)
+    ]
+    parsed = [Parsed(box) for box, _ in pairs]
+    one_by_one = [frame_score("square")(one, sample) for one, sample in zip(parsed, samples, strict=True)]
+    assert square_scores(parsed, samples) == one_by_one
+
+
+def test_many_replies_score_as_one_by_one_and_a_bad_sample_fails_alone() -> None:
+    convention = boxes()["official"]
+    good = [Sample(id=str(n), references=("0,0,10,10",), fields={"width": 20, "height": 10}) for n in range(3)]
+    bad = Sample(id="bad", references=("0,0,10",), fields={"width": 20, "height": 10})
+    answered = [
+        *(Answered(sample, reply) for sample, reply in zip(good, ("[0,0.25,0.5,0.75]", "no", "[0,0,1,1]"), strict=True)),
+        Answered(good[0], None, missing=True),
+        Answered(good[0], "[0,0.25,0.5,0.75]", failed="media: gone"),
+    ]
+    one_by_one = [score_reply(convention, *one[:2], **dict(zip(one._fields[2:], one[2:], strict=True))) for one in answered]
+    assert list(score_many(convention, answered)) == one_by_one
+    assert [row.scores["hit"] for row in one_by_one] == [1.0, 0.0, 0.0, 0.0, 0.0]
+    lenient = replace(convention, score=lambda parsed, sample: {"hit": 0.0} if sample is bad else {"hit": 1.0})
+    assert [row.scores["hit"] for row in score_many(lenient, [Answered(bad, "[1,2,3,4]"), *answered[:1]])] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("frame", get_args(Frame))
+def test_the_official_rule_reads_a_model_in_the_frame_it_declares(frame: Frame) -> None:
+    sample = Sample(id="s", references=("10,20,110,70",), fields={"width": 400, "height": 200})
+    said = ",".join(f"{edge:.6f}" for edge in from_pixels((10, 20, 110, 70), frame, 400, 200))
+    declared = convention_of(find_task("refcoco_val"), "official", frame)
+    assert score_reply(declared, sample, f"[{said}]").scores["hit"] == 1.0
+    assert (declared.frame, declared.primary) == (frame, "accuracy")
+    untouched = convention_of(find_task("refcoco_val"), "vlmevalkit", frame)
+    assert untouched is find_task("refcoco_val").conventions["vlmevalkit"]
