@@ -12,7 +12,7 @@ largest value. Bands and intervals resample seeds within a cell and add the samp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from reports.studies.study import Options
@@ -23,23 +23,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Law = Callable[[Floats, Floats], tuple[Callable[[Floats], Floats], float]]
 
 AXES = {"parameters": "parameters", "active_parameters": "active parameters", "pictures": "data", "compute": "computation"}
 POINTS = {"power": 3, "saturating": 4}
 """How many different x a law needs after the largest is left out: one more than it has parameters."""
 
 BAND_POINTS = 40
-REFITS = 400
-"""How often a law is fitted again for its band; the fit is iterative."""
 
 
 def fits(models: pd.DataFrame, options: Options) -> pd.DataFrame:
     """Fit both laws along every axis, for dense and sparse models apart.
 
     Returns:
-        A row a kind, axis and law: ``left_out_error`` in points, ``exponent`` with its interval, ``refused`` (why there is no
-        fit, else empty).
+        A row a kind, axis and law: ``left_out_error`` in points, the power law's ``exponent`` with its interval, ``refused`` (why
+        there is no fit, else empty).
     """
     import pandas as pd
 
@@ -67,20 +64,25 @@ def _fit(models: pd.DataFrame, axis: str, law: str, options: Options) -> dict[st
     if len(set(x)) - 1 < POINTS[law]:
         need = f"needs {POINTS[law] + 1} different values to leave the largest out, there are {len(set(x))}"
         return {**nothing, "refused": need}
-    full = 100.0 * float(models["benchmarks"].iloc[0])
+    full = _full(models)
     rest = x < x.max()
-    foretold, _ = _laws()[law](x[rest], full - y[rest])
-    error = abs(float(foretold(x[~rest])[0]) - (full - float(y[~rest].mean())))
-    _, exponent = _laws()[law](x, full - y)
-    again = [_laws()[law](x, full - drawn)[1] for drawn in resampled(models, options, min(options.draws, REFITS))]
-    tail = (1 - options.confidence) / 2
-    low, high = np.quantile(again, [tail, 1 - tail])
-    found = {"left_out_error": error, "exponent": exponent, "low": float(low), "high": float(high)}
-    return {**nothing, **found, "refused": ""}
+    solve = _saturating if law == "saturating" else _power
+    error = abs(float(solve(x[rest], full - y[rest])(x[~rest])[0]) - (full - float(y[~rest].mean())))
+    found: dict[str, Any] = {"left_out_error": error, "refused": ""}
+    if law == "power":
+        _, exponents = _lines(x, (full - resampled(models, options, options.draws)).T)
+        found["exponent"] = float(_lines(x, full - y)[1])
+        found["low"], found["high"] = map(float, np.quantile(exponents, options.tails))
+    return {**nothing, **found}
 
 
-def resampled(models: pd.DataFrame, options: Options, draws: int) -> Iterator[Floats]:
-    """Yield sums as other seeds and other samples might have given them: float[models] in the order of the table.
+def _full(models: pd.DataFrame) -> float:
+    """Full marks: a hundred a benchmark."""
+    return 100.0 * float(models["benchmarks"].iloc[0])
+
+
+def resampled(models: pd.DataFrame, options: Options, draws: int) -> Floats:
+    """Return sums as other seeds and other samples might have given them: float[draws, models] in the order of the table.
 
     Within a cell (size and data) the seeds' sums are drawn with replacement, and each gets a normal error of its samples.
     """
@@ -88,12 +90,10 @@ def resampled(models: pd.DataFrame, options: Options, draws: int) -> Iterator[Fl
 
     rng = np.random.default_rng(options.seed)
     y, se = models["total"].to_numpy(float), models["se"].fillna(0).to_numpy(float)
-    cells = [np.flatnonzero(places) for places in _cells(models)]
-    for _ in range(draws):
-        drawn = np.empty_like(y)
-        for places in cells:
-            drawn[places] = y[rng.choice(places, len(places))]
-        yield drawn + rng.normal(0.0, 1.0, len(y)) * se
+    drawn = rng.normal(0.0, 1.0, (draws, len(y))) * se
+    for places in (np.flatnonzero(cell) for cell in _cells(models)):
+        drawn[:, places] += y[rng.choice(places, (draws, len(places)))]
+    return drawn
 
 
 def _cells(models: pd.DataFrame) -> list[NDArray[np.bool_]]:
@@ -108,43 +108,44 @@ def band(models: pd.DataFrame, axis: str, options: Options) -> tuple[Floats, Flo
     x, y = models[axis].to_numpy(float), models["total"].to_numpy(float)
     if len(set(x)) < POINTS["power"]:
         return None
-    full = 100.0 * float(models["benchmarks"].iloc[0])
+    full = _full(models)
     grid = np.geomspace(x.min(), x.max(), BAND_POINTS)
-    curve, _ = _power(x, full - y)
-    curves = [full - _power(x, full - drawn)[0](grid) for drawn in resampled(models, options, min(options.draws, REFITS))]
-    tail = (1 - options.confidence) / 2
-    low, high = np.quantile(curves, [tail, 1 - tail], axis=0)
-    return grid, full - curve(grid), low, high
+    starts, exponents = _lines(x, (full - resampled(models, options, options.draws)).T)
+    curves = full - np.exp(starts[:, None] - exponents[:, None] * np.log(grid))
+    low, high = np.quantile(curves, options.tails, axis=0)
+    return grid, full - _power(x, full - y)(grid), low, high
 
 
-def _laws() -> dict[str, Law]:
-    return {"power": _power, "saturating": _saturating}
-
-
-def _power(x: Floats, distance: Floats) -> tuple[Callable[[Floats], Floats], float]:
-    """Least squares in logarithms; distances are floored at a hundredth of a point, where full marks are reached."""
+def _lines(x: Floats, distance: Floats) -> tuple[Floats, Floats]:
+    """Least squares in logarithms: log a and alpha for each column of distances, which are floored at a hundredth of a point."""
     import numpy as np
 
     slope, start = np.polyfit(np.log(x), np.log(np.maximum(distance, 0.01)), 1)
-    return lambda at: np.exp(start + slope * np.log(at)), -float(slope)
+    return start, -slope
 
 
-def _saturating(x: Floats, distance: Floats) -> tuple[Callable[[Floats], Floats], float]:
-    """Least squares over c, a >= 0 for each exponent of a grid, which is convex, so that no start decides the result."""
+def _power(x: Floats, distance: Floats) -> Callable[[Floats], Floats]:
+    """The power law that fits."""
+    import numpy as np
+
+    start, exponent = _lines(x, distance)
+    return lambda at: np.asarray(np.exp(start - exponent * np.log(at)))
+
+
+def _saturating(x: Floats, distance: Floats) -> Callable[[Floats], Floats]:
+    """The saturating law: least squares over c, a >= 0, convex for each exponent, so that no start decides the result."""
     import numpy as np
     from scipy.optimize import minimize_scalar, nnls
 
     middle = float(np.exp(np.log(x).mean()))
 
     def solved(alpha: float) -> tuple[Floats, float]:
-        design = np.column_stack([np.ones_like(x), (x / middle) ** -alpha])
-        weights, error = nnls(design, distance)
+        weights, error = nnls(np.column_stack([np.ones_like(x), (x / middle) ** -alpha]), distance)
         return weights, float(error)
 
-    best = minimize_scalar(lambda alpha: solved(alpha)[1], bounds=(0.01, 3.0), method="bounded")
-    alpha = float(best.x)
+    alpha = float(minimize_scalar(lambda alpha: solved(alpha)[1], bounds=(0.01, 3.0), method="bounded").x)
     floor, scale = solved(alpha)[0]
-    return lambda at: floor + scale * (at / middle) ** -alpha, alpha
+    return lambda at: floor + scale * (at / middle) ** -alpha
 
 
 def slopes(models: pd.DataFrame, options: Options) -> pd.DataFrame:
@@ -164,9 +165,7 @@ def slopes(models: pd.DataFrame, options: Options) -> pd.DataFrame:
     design = np.column_stack([*columns, *([sparse] if 0 < sparse.mean() < 1 else [])])
     solve = np.linalg.pinv(design)
     found = solve @ models["total"].to_numpy(float)
-    drawn = np.array([solve @ y for y in resampled(models, options, options.draws)])
-    tail = (1 - options.confidence) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(resampled(models, options, options.draws) @ solve.T, options.tails, axis=0)
     counts = {"cells": len(_cells(models)), "seeds": models["seed"].nunique()}
     return pd.DataFrame(
         [

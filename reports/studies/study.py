@@ -39,6 +39,11 @@ class Options:
         """Level of tests, before Holm's adjustment for their number."""
         return 1 - self.confidence
 
+    @property
+    def tails(self) -> tuple[float, float]:
+        """The quantiles that bound an interval."""
+        return self.alpha / 2, 1 - self.alpha / 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
