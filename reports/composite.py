@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from harness.errors import ResultError
 from harness.metrics.intervals import degrees, symmetric
 from harness.store import Reader
+from reports.aligned import align
 from reports.load import Run
 
 if TYPE_CHECKING:
@@ -102,6 +103,17 @@ def _joint(parts: Sequence[Part]) -> list[dict[int, int]]:
     for number, code in nodes:
         joint[number][code] = codes.setdefault(root((number, code)), len(codes))
     return joint
+
+
+def part_of(run: Run, metric: str | None = None, weight: float = 1.0) -> Part:
+    """A metric of one finished run as a part of a sum over benchmarks, such as the paper's Figure 1; the primary one unless named.
+
+    Raises:
+        ResultError: as `reports.aligned.align`.
+    """
+    own = align(run, run, metric)
+    media = media_of(run, own.sample_ids, own.rows_a.cluster)
+    return Part(weight=weight, values=own.a, cluster=own.cluster, media=media)
 
 
 def media_of(run: Run, sample_ids: Sequence[str], cluster: Ints) -> dict[int, frozenset[str]]:

@@ -49,6 +49,7 @@ class Moment:
         units: what the value is the plain mean of, one number a unit in the order of ``samples``; None if it is no such mean.
         grouped: a unit is a group of samples.
         freedom: degrees of freedom of the standard error where fewer than the clusters say: in sums over disjoint clusters.
+        replicates: values on resampled clusters, float[draws], where the interval comes from them (`harness.metrics.bootstrap`).
     """
 
     value: float
@@ -61,6 +62,7 @@ class Moment:
     units: Floats | None = None
     grouped: bool = False
     freedom: float = math.inf
+    replicates: Floats | None = None
 
     @property
     def n(self) -> int:
@@ -206,7 +208,7 @@ class Estimate:
         se: clustered standard error; NaN where fewer than two clusters tell nothing of it.
         low, high: the interval; NaN where there is none.
         n: number of units; clusters: of independent clusters behind them.
-        method: ``wilson``, ``t``, or ``undefined: REASON``.
+        method: ``wilson``, ``t``, ``bootstrap``, or ``undefined: REASON``.
     """
 
     name: str
@@ -256,6 +258,10 @@ def _interval(moment: Moment, se: float, clusters: int, confidence: float) -> tu
         return (*map(float, wilson(moment.value, 1.0, confidence)), "wilson")  # type: ignore[return-value]
     if math.isnan(se):
         return math.nan, math.nan, "undefined: fewer than two clusters"
+    if moment.replicates is not None:
+        from harness.metrics.bootstrap import bca
+
+        return (*bca(moment.value, moment.replicates, moment.influence[moment.clusters], confidence), "bootstrap")
     freedom = min(moment.freedom, float(degrees(se**2, float((moment.influence**4).sum()), clusters)))
     floor, ceiling = moment.bounds or (-math.inf, math.inf)
     span = ceiling - floor

@@ -20,6 +20,8 @@ from reports.aligned import align, finished
 from reports.comparable import check_comparable, differences
 from reports.compare import How, compare
 from reports.compared import as_markdown, compare_runs
+from reports.composite import composite, part_of
+from reports.load import Run
 from reports.paired import paired
 from reports.samples import page_name
 from tests.reports.conftest import Item, write_run
@@ -179,6 +181,22 @@ def test_several_benchmarks_are_adjusted_together_and_what_is_not_shared_is_name
     assert got.overall is not None and got.overall.clusters == 80
     refused = compare(["old"], ["new"], runs)
     assert [task for task, _ in refused.refused] == ["docvqa"] and len(refused.comparisons) == 1
+
+
+def test_a_sum_over_benchmarks_knows_the_pictures_they_share(runs, tmp_path):
+    def run(task: str, prefix: str) -> Run:
+        right = answers(12, 0.5)
+        shown = [replace(item, picture=tmp_path / f"{prefix}{i}.png") for i, item in enumerate(items(right, task))]
+        for item in shown:
+            item.picture.write_bytes(item.picture.name.encode())
+        return finished(write_run(runs, "model", task, items=shown))
+
+    pope, twin, other = run("pope", "coco"), run("docvqa", "coco"), run("chartqa", "page")
+    alone = composite([part_of(pope)])
+    assert alone.value == pope.headline.value
+    shared, apart = composite([part_of(pope), part_of(twin)]), composite([part_of(pope), part_of(other)])
+    assert (shared.clusters, shared.joined, apart.clusters, apart.joined) == (12, 12, 24, 0)
+    assert shared.se == pytest.approx(2 * alone.se) and apart.se == pytest.approx(2**0.5 * alone.se)
 
 
 def test_checkpoints_of_one_method_are_crossed_with_samples(runs):
