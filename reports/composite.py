@@ -106,7 +106,7 @@ def _joint(parts: Sequence[Part]) -> list[dict[int, int]]:
 
 
 def part_of(run: Run, metric: str | None = None, weight: float = 1.0) -> Part:
-    """A metric of one finished run as a part of a sum over benchmarks, such as the paper's Figure 1; the primary one unless named.
+    """A metric of a finished run, the primary one unless named, as a part of a sum over benchmarks (the paper's Figure 1).
 
     Raises:
         ResultError: as `reports.aligned.align`.
