@@ -90,7 +90,7 @@ def resampled(models: pd.DataFrame, options: Options, draws: int) -> Floats:
 
     rng = np.random.default_rng(options.seed)
     y, se = models["total"].to_numpy(float), models["se"].fillna(0).to_numpy(float)
-    drawn = rng.normal(0.0, 1.0, (draws, len(y))) * se
+    drawn: Floats = rng.normal(0.0, 1.0, (draws, len(y))) * se
     for places in (np.flatnonzero(cell) for cell in _cells(models)):
         drawn[:, places] += y[rng.choice(places, (draws, len(places)))]
     return drawn
@@ -129,7 +129,7 @@ def _power(x: Floats, distance: Floats) -> Callable[[Floats], Floats]:
     import numpy as np
 
     start, exponent = _lines(x, distance)
-    return lambda at: np.asarray(np.exp(start - exponent * np.log(at)))
+    return lambda at: np.exp(start - exponent * np.log(at))
 
 
 def _saturating(x: Floats, distance: Floats) -> Callable[[Floats], Floats]:
