@@ -18,11 +18,10 @@ from __future__ import annotations
 import re
 from functools import partial
 from operator import itemgetter
-from pathlib import PurePosixPath
 
-from harness.boxes import write
 from harness.conventions import boxes, ideal_box
-from harness.data.sources import images, layout
+from harness.data.expressions import expression_key, expression_sample
+from harness.data.sources import layout
 from harness.data.steps import columns, explode, media, only, picture_facts, pixel_box, substitute
 from harness.fetch.sources import HubFiles, Offer, on_github, on_hub
 from harness.metrics.aggregate import Metric, mean
@@ -32,15 +31,10 @@ from harness.types import Generation, Record, Sample
 
 PROMPT = "Please provide the bounding box coordinate of the region this sentence describes: {question}."
 SPLITS = {
-    "refcoco_val": ("RefCOCO val", 10834),
-    "refcoco_testA": ("RefCOCO test-A", 5657),
-    "refcoco_testB": ("RefCOCO test-B", 5095),
-    "refcoco+_val": ("RefCOCO+ val", 10758),
-    "refcoco+_testA": ("RefCOCO+ test-A", 5726),
-    "refcoco+_testB": ("RefCOCO+ test-B", 4889),
-    "refcocog_val": ("RefCOCOg val", 4896),
-    "refcocog_test": ("RefCOCOg test", 9602),
-}
+    "refcoco_val": ("RefCOCO val", 10834), "refcoco_testA": ("RefCOCO test-A", 5657), "refcoco_testB": ("RefCOCO test-B", 5095),
+    "refcoco+_val": ("RefCOCO+ val", 10758), "refcoco+_testA": ("RefCOCO+ test-A", 5726),
+    "refcoco+_testB": ("RefCOCO+ test-B", 4889), "refcocog_val": ("RefCOCOg val", 4896), "refcocog_test": ("RefCOCOg test", 9602),
+}  # fmt: skip
 """Data set and split as papers print them, and the number of expressions."""
 SIZE = "height{height}_width{width}"
 ACCESSORY = "3777c43940ddfb45d3bc1046b118ca4401747ee2"
@@ -48,10 +42,8 @@ TABLE = HubFiles(repo="mjuicem/RefCOCO-VLMEvalKit", files=("RefCOCO.tsv",))
 
 
 def content_key(record: Record) -> str:
-    """Expression (letters and digits), box and size; some layouts lose blanks of the expression or the picture's name."""
-    box = ",".join(f"{edge:.2f}".rstrip("0").rstrip(".") for edge in record["gt_answers"])
-    letters = re.sub(r"[^\w]", "", record["question"].lower())
-    return f"{letters}@{box}@{record['question_id']}"
+    """Expression, box and size, since some layouts lose the picture's name."""
+    return expression_key(record, record["question_id"])
 
 
 def layouts(name: str, title: str) -> tuple[Layout, ...]:
@@ -61,35 +53,26 @@ def layouts(name: str, title: str) -> tuple[Layout, ...]:
     """
     named = partial(layout, repeats={"copy": itemgetter("image_path", "question", "question_id"), "same": content_key})
     family, split = title.split()[0].replace("+", "plus"), name.split("_")[1]
-    lines = columns(
-        image_path="image_path|image|", question="sent|question", question_id=f"size|{SIZE}|", gt_answers="bbox_xyxy|bbox"
-    )
+    lines = columns(image_path="image_path|image|", question="sent|question", question_id=f"size|{SIZE}|", box="bbox_xyxy|bbox")
     sized = (picture_facts, columns(image_path="file_name|image_key", question_id=SIZE))
     table = (
         substitute("question", r"(?s).*<ref>\s*(.*?)\s*</ref>.*", r"\1"),
         columns(index=f"{title.replace('-', '').replace(' ', '_')}_{{index}}"),  # as VLMEvalKit's results have it
-        pixel_box("gt_answers", "answer", "unit"),
+        pixel_box("box", "answer", "unit"),
     )
-    objects = (
-        substitute("image_path", r"(COCO_train2014_\d{12})_\d+", r"\1"),
-        pixel_box("gt_answers", "bbox", "corner_and_size"),
-    )
+    whole_picture = substitute("image_path", r"(COCO_train2014_\d{12})_\d+", r"\1")
+    objects = (whole_picture, pixel_box("box", "bbox", "corner_and_size"), explode("answer"), columns(question="answer"))
     return (
-        named("official", f"{name}.json|annotations/{name}.json", steps=(media(),)),
+        named("official", f"{name}.json|annotations/{name}.json", steps=(columns(box="gt_answers"), media())),
         named("qwen_vl_jsonl", f"{name}.jsonl", steps=(lines, media(optional=True))),
         named("vlmevalkit_tsv", "RefCOCO.tsv", steps=(only("category", title), *sized, *table)),
-        named(
-            "hf_parquet",
-            f"{family}/**/{split}-*.parquet",
-            steps=(*sized, *objects, explode("answer"), columns(question="answer")),
-        ),
+        named("hf_parquet", f"{family}/**/{split}-*.parquet", steps=(*sized, *objects)),
     )
 
 
 def sources(name: str, title: str) -> tuple[Offer, ...]:
     """VLMEvalKit's table of all splits, the authors' list, and lmms-eval's objects where its split is the one of papers."""
-    data_set, split = title.split()[0], name.split("_")[1]
-    family = data_set.replace("+", "plus")
+    family, split = title.split()[0].replace("+", "plus"), name.split("_")[1]
     authors = on_github("Alpha-VLLM/LLaMA2-Accessory", ACCESSORY, f"accessory/eval_mm/annotations/{name}.json")
     objects = on_hub(f"lmms-lab/{family}", f"data/{split}-*.parquet", into=family)
     return (
@@ -102,21 +85,9 @@ def sources(name: str, title: str) -> tuple[Offer, ...]:
 def to_sample(record: Record) -> Sample:
     """Map a record of the authors' list; expressions about a picture are its cluster."""
     size = re.fullmatch(SIZE.format(height=r"(\d+)", width=r"(\d+)"), record["question_id"])
-    return Sample(
-        id=content_key(record) + (f"#{record['same'] + 1}" if record["same"] else ""),
-        parts=images(record),
-        question=record["question"],
-        references=(write(record["gt_answers"]),),
-        cluster=PurePosixPath(record["image_path"]).stem,
-        groups={"copy": "repeat" if record["copy"] else "first"},
-        fields={
-            "width": int(size[2]) if size else None,
-            "height": int(size[1]) if size else None,
-            "image": PurePosixPath(record["image_path"]).name,
-            "question_id": record["question_id"],
-            "index": str(record.get("index", "")),
-        },
-    )
+    sized = {**record, "height": int(size[1]) if size else None, "width": int(size[2]) if size else None}
+    fields = {"question_id": record["question_id"], "index": str(record.get("index", ""))}
+    return expression_sample(sized, content_key(record), groups={"copy": "repeat" if record["copy"] else "first"}, fields=fields)
 
 
 TASKS = tuple(
