@@ -10,14 +10,16 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) $(PIP_ARGS)
+GATED := mini.n=60
 DEMO_MODELS := nano,nano_moe,oracle,constant,chance
 
-.PHONY: demo test help constraints clean
+.PHONY: demo test gate baseline help constraints clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    evaluate the shipped models on the mini suite and write a leaderboard"
-	@echo "make test    lint, types, architecture and tests"
+	@echo "make test    lint, types, architecture and tests, and the gate"
+	@echo "make gate    check that the shipped nano model got no worse; make baseline keeps its answers to compare with"
 	@echo
 	@echo "PYTHON=python3.12   the interpreter for a new environment    VENV=DIR   where it is ($(VENV))"
 	@echo "PIP_ARGS=...        further arguments for pip                CONSTRAINTS=   (empty) takes the newest versions allowed"
@@ -30,6 +32,16 @@ test: $(VENV)/.riddle-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist worksteal --cov=harness.metrics --cov=harness.parsers --cov-branch --cov-report= --cov-fail-under=95
+	$(MAKE) gate
+
+gate: $(VENV)/.riddle-test
+	$(BIN)/riddle gate policy=.ci/gate.yaml model=nano $(GATED) out=gate_runs/report
+
+# After the weights of nano have changed: asks it anew and writes .ci/nano.json, which is to be committed with them.
+baseline: $(VENV)/.riddle-test
+	rm -rf gate_runs/baseline
+	$(BIN)/riddle eval model=nano task=[mmbench_en,mathvista,docvqa] $(GATED) runs=gate_runs/baseline
+	$(BIN)/riddle gate save policy=.ci/gate.yaml candidate=gate_runs/baseline
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "riddle needs Python 3.11 or newer; none was found. Say make PYTHON=/path/to/python"; exit 1; }

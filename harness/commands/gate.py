@@ -100,7 +100,7 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _gate(result: Mapping[str, Any]) -> Iterator[str]:
-    looked = ["asked"] if "looks" in result else []
+    looked = ["asked"] if result.get("looks", 1) > 1 else []
     head = ["", "benchmark", "metric", "baseline", "candidate", "difference", "p", *looked, "why"]
     rows = []
     for gate in result["gates"]:

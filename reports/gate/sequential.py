@@ -17,7 +17,7 @@ from reports.gate.evidence import scale_of, signed_differences
 from reports.gate.looks import FAILED, UNDECIDED, Plan, decided, hash_order, planned, settled
 from reports.gate.policy import Policy
 from reports.gate.spending import Spending
-from reports.gate.verdicts import Verdict, judge_early
+from reports.gate.verdicts import Verdict, judge, judge_early
 
 if TYPE_CHECKING:
     from reports.aligned import Aligned
@@ -93,7 +93,10 @@ def _replayed(policy: Policy, candidate: str, compared: Sequence[Compared], look
     found = [_arranged(one, policy, family, looks, spending, upto) for one in compared]
     known = [one for one in found if isinstance(one, Arranged)]
     stop = min((one.look for one in known if one.word == FAILED), default=looks)
-    verdicts = [_verdict(one, stop, looks, policy, family) for one in found]
+    if looks == 1:  # nothing is looked at early, so the exact test of a gate without looks holds
+        verdicts = judge([tested(one, policy, family) for one in compared], policy)
+    else:
+        verdicts = [_verdict(one, stop, looks, policy, family) for one in found]
     ends = [min(one.look, stop) if isinstance(one, Arranged) else 0 for one in found]
     return Replay(
         report=report(policy, candidate, compared, verdicts),
