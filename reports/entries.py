@@ -11,10 +11,11 @@ from typing import Any
 from markupsafe import Markup
 
 from reports.answers import place_of
-from reports.load import Asked, Run, SampleRow
+from reports.load import Run, SampleRow
 from reports.overlay import Box, Boxes, boxes_of, overlap
 from reports.pages import FLAGS
 from reports.pictures import Shelf, Shown
+from reports.stored import Asked
 from reports.visible import anchor, visible
 
 VERDICTS = ("right", "partly", "wrong")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from harness.errors import MediaError
-from reports.load import media_label, media_name
+from reports.stored import media_label, media_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image

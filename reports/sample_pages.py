@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import ResultError
-from reports.load import Run, score_columns
+from reports.load import Run
 from reports.pictures import Thumbnails
 from reports.samples import Other, Pictured, page_name, write_samples
+from reports.stored import score_columns
 from reports.tables import Board, Row
 
 Key = tuple[Path, str]

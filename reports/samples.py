@@ -16,10 +16,11 @@ from itertools import islice
 from pathlib import Path
 
 from reports.entries import VERDICTS, Drawing, Entry, first_score, passes
-from reports.load import Asked, Run, SampleRow, media_name, sample_rows
+from reports.load import Run, SampleRow, sample_rows
 from reports.origin import origin_anchor
 from reports.pages import FLAGS, environment
 from reports.pictures import Shelf, Thumbnails
+from reports.stored import Asked, media_name
 from reports.visible import anchor
 
 PAGE = 40

@@ -22,7 +22,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from reports.load import Columns, Run, score_columns
+from reports.load import Run
+from reports.stored import Columns, score_columns
 
 if TYPE_CHECKING:
     import numpy as np

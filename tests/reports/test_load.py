@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ResultError
-from reports.load import Asked, load_runs, sample_rows
+from reports.load import load_runs, sample_rows
+from reports.stored import Asked
 from tests.reports.conftest import Item, write_picture, write_run
 
 

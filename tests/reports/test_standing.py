@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from reports.bench import write_runs
-from reports.load import Run, load_runs, score_columns
+from reports.load import Run, load_runs
 from reports.paired import holm, paired
 from reports.standing import _holm, influence, pair_words, stand
+from reports.stored import score_columns
 from tests.reports.conftest import write_run
 
 
