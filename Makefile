@@ -11,13 +11,17 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) $(PIP_ARGS)
 GATED := mini.n=60
+STUDIED := 200
+STUDY_TASKS := mme,pope,mathvista,mmbench_en
+STUDY_DATA = mini.n=$(STUDIED) runs=study_runs
 DEMO_MODELS := nano,nano_moe,oracle,constant,chance
 
-.PHONY: demo test gate baseline help constraints clean
+.PHONY: demo studies test gate baseline help constraints clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    evaluate the shipped models on the mini suite and write a leaderboard"
+	@echo "make studies active experts, routing and pruning of the shipped sparse model, as figures and findings"
 	@echo "make test    lint, types, architecture and tests, and the gate"
 	@echo "make gate    check that the shipped nano model got no worse; make baseline keeps its answers to compare with"
 	@echo
@@ -42,6 +46,18 @@ baseline: $(VENV)/.riddle-test
 	rm -rf gate_runs/baseline
 	$(BIN)/riddle eval model=nano task=[mmbench_en,mathvista,docvqa] $(GATED) runs=gate_runs/baseline
 	$(BIN)/riddle gate save policy=.ci/gate.yaml candidate=gate_runs/baseline
+
+# The paper's studies of experts on the shipped sparse model; docs/studies/README.md says what they are.
+studies: $(VENV)/.riddle-demo
+	$(BIN)/riddle eval -m model=nano_moe model.active_experts=1,2,3,4,5,6,7,8 task=[$(STUDY_TASKS)] $(STUDY_DATA)
+	$(BIN)/riddle eval model=nano_moe model.trace_routing=tokens task=[$(STUDY_TASKS)] $(STUDY_DATA)
+	$(BIN)/riddle eval -m model=nano_moe model.pruned_experts.keep=1,2,3,4,5,6,7 model.pruned_experts.seed=0,1,2 task=[mme,mathvista] $(STUDY_DATA)
+	calibration=$$(dirname $$(dirname study_runs/nano_moe/mmbench_en@mini*n$(STUDIED)/*/traces/routing.parquet)) && \
+	$(BIN)/riddle eval -m model=nano_moe model.pruned_experts.keep=4 model.pruned_experts.by=usage,weight,reconstruction,similarity \
+	  "model.pruned_experts.runs=[$$calibration]" task=[mme,mathvista] $(STUDY_DATA)
+	$(BIN)/riddle study experts
+	$(BIN)/riddle study routing
+	$(BIN)/riddle study pruning
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "riddle needs Python 3.11 or newer; none was found. Say make PYTHON=/path/to/python"; exit 1; }

@@ -139,6 +139,16 @@ def resampled(units: int, draws: int, seed: int) -> Floats:
     return found
 
 
+def reflected(value: Floats, drawn: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """The basic bootstrap interval of values [...] from resamples [draws, ...]: 2 value - quantiles.
+
+    Entropy falls and maxima rise when units are resampled; reflecting the quantiles puts that bias on the right side.
+    """
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    return 2 * value - high, 2 * value - low
+
+
 def ratio_bound(shares: Floats, labels: Ints, draws: int, seed: int, confidence: float) -> tuple[float, float]:
     """The largest ratio of any label, layer and expert, and the bootstrap upper bound of the largest (one-sided).
 

@@ -108,15 +108,18 @@ def _scores(table: pd.DataFrame) -> Figure:
     other = axis.twinx()
     other.grid(False)
     colours = plt.get_cmap("tab10")
-    for number, ((model, title), group) in enumerate(table.groupby(["model", "title"], sort=True)):
+    several = table.groupby(["model", "title"], sort=True)
+    for number, ((model, title), group) in enumerate(several):
         unit = str(group["unit"].iloc[0])
         shares = unit in ("percent", "fraction")
         factor = 100.0 if shares else scale(unit)
         low, high = (group["value"] - group["low"]) * factor, (group["high"] - group["value"]) * factor
         name = title if table["model"].nunique() == 1 else f"{title}, {model}"
+        beside = 0.06 * (number - (len(several) - 1) / 2)  # so that intervals do not hide one another
         (axis if shares else other).errorbar(
-            group["active"], group["value"] * factor, yerr=[low.fillna(0), high.fillna(0)], capsize=2, marker="o",
-            linestyle="-" if shares else "--", color=colours(number % 10), label=name if shares else f"{name} (right axis)",
+            group["active"] + beside, group["value"] * factor, yerr=[low.fillna(0), high.fillna(0)], capsize=2, elinewidth=1,
+            marker="o", markersize=4, linestyle="-" if shares else "--", color=colours(number % 10),
+            label=name if shares else f"{name} (right axis)",
         )  # fmt: skip
     axis.set_xlabel("active experts")
     axis.set_ylabel("score (%)")
@@ -162,7 +165,7 @@ def _best(model: str, trained: int, table: pd.DataFrame, alpha: float) -> Findin
     sentences: list[str] = []
     best_everywhere = True
     for title, group in table.groupby("title", sort=True):
-        best = group.sort_values("value").iloc[-1]
+        best = _best_of(group)
         own = group[group["active"] == trained]
         best_everywhere &= not own.empty and float(own["value"].iloc[0]) >= float(best["value"])
         said = f"on {title} {int(best['active'])} is best with {shown(best['value'], best['unit'])}"
@@ -188,6 +191,11 @@ def _best(model: str, trained: int, table: pd.DataFrame, alpha: float) -> Findin
     )
 
 
+def _best_of(group: pd.DataFrame) -> Any:
+    """The row with the highest score; of equals the one of training."""
+    return group.assign(own=group["active"] == group["trained"]).sort_values(["value", "own"], kind="stable").iloc[-1]
+
+
 def _points(model: str, trained: int, table: pd.DataFrame, alpha: float) -> Finding:
     """Whether twice as many as in training are better on MME."""
     wanted = 2 * trained
@@ -201,10 +209,10 @@ def _points(model: str, trained: int, table: pd.DataFrame, alpha: float) -> Find
     verdict: Verdict = "undecided"
     if one["p_holm"] < alpha:
         verdict = "supported" if one["difference"] > 0 else "contradicted"
-    ranked = table.sort_values("value", ascending=False)
-    best = ranked.iloc[0]
-    place = ranked["active"].tolist().index(trained) + 1 if trained in set(ranked["active"]) else None
-    ranks = f" {trained} rank{'s' if trained == 1 else ''} {place} of {len(ranked)}." if place else ""
+    best = _best_of(table)
+    own = table.loc[table["active"] == trained, "value"]
+    place = 1 + int((table["value"] > own.iloc[0]).sum())
+    ranks = f" {trained} {'comes' if trained == 1 else 'come'} {place}. of {len(table)}."
     text = (
         f"The difference is {_difference(one)} ({p_text(one['p_holm'])}, Holm); best is {int(best['active'])} "
         f"with {shown(best['value'], best['unit'])}.{ranks}"

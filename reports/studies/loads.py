@@ -62,12 +62,13 @@ class Loads:
 
 
 def read_loads(runs: Sequence[Result]) -> list[Loads]:
-    """Read the traces of runs, by model (fingerprint), in order of name.
+    """Read the traces of runs, by model (fingerprint), in order of name; models without a traced run are left out.
 
     Raises:
-        ResultError: a run has no traces; all of them are named, with the command that makes them.
+        ResultError: no run has traces, or some of a model's have none; these are named, with the command that makes them.
     """
-    sparse = [run for run in runs if details(run)]
+    traced = {str(run.run["model"]["fingerprint"]) for run in runs if traces_path(run.folder, "routing").is_file()}
+    sparse = [run for run in runs if details(run) and str(run.run["model"]["fingerprint"]) in traced]
     lacking = [run.folder for run in sparse or runs if not traces_path(run.folder, "routing").is_file()]
     if lacking:
         named = "\n".join(f"  {folder}" for folder in lacking)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from harness.results import Result
 from reports.studies import routing_figures
-from reports.studies.dependence import Dependence, depend, depend_within, entropy, ratio_bound, resampled
+from reports.studies.dependence import Dependence, depend, depend_within, entropy, ratio_bound, reflected, resampled
 from reports.studies.loads import PANELS, Loads, by_unit, co_activation, read_loads, shares
 from reports.studies.study import Finding, Options, Study, Tables, Verdict, p_text
 
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 
 SPECIALIST = 2.0
 """An expert is a specialist of a label if it is used at least so many times as often for it as for the rest."""
+
+ONE = {"benchmark": "one benchmark", "category": "one category", "modality": "one modality", "right": "wrong or right answers"}
+WHICH = {
+    "benchmark": "the benchmark",
+    "category": "the category",
+    "modality": "the modality",
+    "right": "whether the answer is right",
+}
 
 LABELS = {
     "benchmark": "benchmark",
@@ -75,7 +83,6 @@ def _usage(loads: Loads) -> pd.DataFrame:
 
 def _evenness(loads: Loads, options: Options) -> pd.DataFrame:
     """Normalised entropy, coefficient of variation and max over mean of the load, by layer, with intervals over clusters."""
-    tail = (1 - options.confidence) / 2
     frames = []
     for panel in PANELS:
         units = by_unit(loads.of(panel), loads.unit)
@@ -83,7 +90,7 @@ def _evenness(loads: Loads, options: Options) -> pd.DataFrame:
         columns: dict[str, Any] = {"model": loads.model, "panel": panel, "layer": range(units.shape[1])}
         for name, measure in (("entropy", entropy), ("variation", _variation), ("peak", _peak)):
             columns[name] = measure(units.sum(axis=0))
-            columns[f"{name}_low"], columns[f"{name}_high"] = np.quantile(measure(drawn), [tail, 1 - tail], axis=0)
+            columns[f"{name}_low"], columns[f"{name}_high"] = reflected(columns[name], measure(drawn), options.confidence)
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
@@ -106,7 +113,6 @@ def _ends(loads: Loads, options: Options) -> Iterator[dict[str, Any]]:
     outer = max(1, layers // 4)
     if layers < 2 * outer + 1:
         return
-    tail = (1 - options.confidence) / 2
 
     def difference(total: Floats) -> Floats:
         value = entropy(total)
@@ -117,9 +123,9 @@ def _ends(loads: Loads, options: Options) -> Iterator[dict[str, Any]]:
     for panel in PANELS:
         units = by_unit(loads.of(panel), loads.unit)
         drawn = difference(np.tensordot(resampled(len(units), options.draws, options.seed), units, axes=1))
-        low, high = np.quantile(drawn, [tail, 1 - tail])
-        value = float(difference(units.sum(axis=0)))
-        yield {"model": loads.model, "panel": panel, "outer": outer, "difference": value, "low": low, "high": high}
+        value = difference(units.sum(axis=0))
+        low, high = reflected(value, drawn, options.confidence)
+        yield {"model": loads.model, "panel": panel, "outer": outer, "difference": float(value), "low": low, "high": high}
 
 
 def _dependences(loads: Loads, options: Options) -> Iterator[dict[str, Any]]:
@@ -272,12 +278,11 @@ def _specialists(model: str, name: str, text: str, part: pd.DataFrame, options: 
     elif one["ratio"] >= SPECIALIST and one["p_ratio"] < options.alpha:
         verdict = "contradicted"
     said = (
-        f"The most partial of all experts is used {one['ratio']:.2f} times as often for one {name} as for the rest "
+        f"The most partial of all experts is used {one['ratio']:.2f} times as often for {ONE[name]} as for the rest "
         f"(upper bound {one['ratio_high']:.2f}, a specialist would be at {SPECIALIST:g}; {p_text(one['p_ratio'])} over "
         f"all experts). "
         f"Which expert a token goes to {'does depend' if one['p_all'] < options.alpha else 'is not shown to depend'} on "
-        f"the {name} "
-        f"at all: {part['information'].sum():.4f} bits over all layers, {part['null'].sum():.4f} by chance "
+        f"{WHICH[name]} at all: {part['information'].sum():.4f} bits over all layers, {part['null'].sum():.4f} by chance "
         f"({p_text(one['p_all'])}, {int(one['units'])} units)."
     )
     return Finding(hypothesis=hypothesis, verdict=verdict, text=said, paper=name != "right")
@@ -342,7 +347,7 @@ STUDY = Study(
         "Information is the mutual information of expert and label in bits, by layer; its null exchanges labels "
         "between clusters "
         "(of one benchmark, for categories and correctness; for modality, the two kinds of tokens within a cluster).",
-        "Intervals are bootstrap percentiles over clusters. Where a cluster's samples differ in the label, each "
+        "Intervals are basic bootstrap intervals over clusters. Where a cluster's samples differ in the label, each "
         "label's part is a unit.",
     ),
 )
