@@ -18,7 +18,7 @@ from reports.pictures import Shelf, Shown
 from reports.stored import Asked
 from reports.visible import anchor, visible
 
-VERDICTS = ("right", "partly", "wrong")
+VERDICTS = ("right", "partly", "wrong", "unscored")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,9 @@ def first_score(row: SampleRow) -> float:
 
 
 def verdict(row: SampleRow) -> str:
-    """``right``, ``partly`` or ``wrong`` by the first score that the sample has."""
+    """``right``, ``partly`` or ``wrong`` by the first score that the sample has; ``unscored`` without any."""
+    if all(math.isnan(value) for value in row.scores.values()):
+        return "unscored"
     score = first_score(row)
     return "right" if score >= 1 else "partly" if score > 0 else "wrong"
 

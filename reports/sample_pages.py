@@ -5,6 +5,7 @@ Not here: what stands on a page (`reports.samples`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,7 @@ def write_pages(board: Board, out: Path, baseline: Row | None, picture_bytes: in
     """Write a page a shown run into ``out/samples``; the pictures of models (not of baselines or controls) are kept."""
     thumbnails, pages = Thumbnails(), Pages()
     for section, runs in _columns(board):
-        others = [Other(label=row.label, page=page_name(run), verdicts=_verdicts(run)) for row, run in runs.items()]
+        others = [Other(label=_label(row), page=page_name(run), verdicts=_verdicts(run)) for row, run in runs.items()]
         beside = runs.get(baseline) if baseline is not None else None
         for (row, run), own in zip(runs.items(), others, strict=True):
             page = f"samples/{page_name(run)}"
@@ -57,6 +58,10 @@ def write_pages(board: Board, out: Path, baseline: Row | None, picture_bytes: in
     return pages
 
 
+def _label(row: Row) -> str:
+    return row.label if row.control == "none" else f"{row.label} ({row.control})"
+
+
 def _columns(board: Board) -> Iterator[tuple[str, Mapping[Row, Run]]]:
     for section in board.sections:
         for column in section.columns:
@@ -64,7 +69,7 @@ def _columns(board: Board) -> Iterator[tuple[str, Mapping[Row, Run]]]:
 
 
 def _verdicts(run: Run) -> Mapping[str, str]:
-    """By sample id, how a run did: ``r``, ``p`` or ``w``; nothing where its scores cannot be read."""
+    """By sample id, how a run did: ``r``, ``p`` or ``w``, ``-`` if not scored; nothing where its scores cannot be read."""
     try:
         columns = score_columns(run)
     except ResultError:
@@ -73,9 +78,9 @@ def _verdicts(run: Run) -> Mapping[str, str]:
 
 
 def _firsts(scores: Sequence[Sequence[float]], n: int) -> list[float]:
-    """By sample, the first score that is a number; 0 where there is none."""
-    return [next((column[place] for column in scores if column[place] == column[place]), 0.0) for place in range(n)]
+    """By sample, the first score that is a number; NaN where there is none."""
+    return [next((column[place] for column in scores if column[place] == column[place]), math.nan) for place in range(n)]
 
 
 def _letter(score: float) -> str:
-    return "r" if score >= 1 else "p" if score > 0 else "w"
+    return "-" if math.isnan(score) else "r" if score >= 1 else "p" if score > 0 else "w"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from reports.load import load_runs
+from reports.load import load_run, load_runs
 from reports.pictures import Shelf, Thumbnails
 from reports.samples import PAGE, write_samples
 from tests.reports.conftest import Item, write_picture, write_run
@@ -128,3 +128,56 @@ def test_a_small_picture_is_not_enlarged_and_a_large_one_is_shrunk(tmp_path: Pat
 def test_replies_made_elsewhere_are_marked(runs: Path, tmp_path: Path) -> None:
     write_run(runs, "llava", kind="replies")
     assert "replies made elsewhere" in page(runs, tmp_path)
+
+
+def articles(text: str) -> list[str]:
+    return re.findall(r'<article class="sample" id="s-([^"]+)" data-shown="([^"]*)"', text)
+
+
+def test_beside_another_run_samples_find_each_other_in_any_order(runs: Path, tmp_path: Path) -> None:
+    items = [Item(id=str(i), score=float(i % 2), reply=f"mine {i}") for i in range(4)]
+    theirs = [Item(id=str(i), score=float(i < 2), reply=f"theirs {i}") for i in (3, 1, 0)]
+    (mine,) = load_run(write_run(runs, "nano", items=items))
+    (other,) = load_run(write_run(runs, "nano_moe", items=theirs))
+    write_samples(mine, tmp_path / "page.html", Thumbnails(), picture_bytes=1000, home="", beside=other)
+    text = (tmp_path / "page.html").read_text()
+    assert articles(text) == [("0", "wrong flipped lost"), ("1", "right"), ("2", "wrong"), ("3", "right flipped gained")]
+    assert [text.count(f"theirs {i}") for i in range(4)] == [1, 1, 0, 1]
+    assert text.count("nano_moe was not asked this sample") == 1
+    assert "Leaderboard" not in text and "provenance" not in text.split("<style>")[0]
+
+
+def test_groups_of_a_few_values_are_filters_and_names_of_samples_are_none(runs: Path, tmp_path: Path) -> None:
+    write_run(runs, "nano", items=[Item(id=str(i), groups={"category": "ab"[i % 2]}) for i in range(6)])
+    text = page(runs, tmp_path)
+    assert text.count('data-in="0"') == 3 and text.count('data-in="1"') == 3 and "b (3)</option>" in text
+    write_run(runs, "many", items=[Item(id=str(i), groups={"category": str(i)}) for i in range(100)])
+    write_samples(load_runs(runs)[0], tmp_path / "many.html", Thumbnails(), picture_bytes=1000, home="")
+    assert "data-in=" not in (tmp_path / "many.html").read_text() and 'id="facet"' not in (tmp_path / "many.html").read_text()
+
+
+def test_the_file_of_a_picture_is_linked_only_from_a_page_near_it(runs: Path, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "data" / "a b.png")
+    (run,) = load_run(write_run(runs, "nano", items=[Item(id="1", picture=picture)]))
+    for folder, links in (("board/samples", 1), ("far/away/from/here", 0)):
+        write_samples(run, tmp_path / folder / "page.html", Thumbnails(), picture_bytes=10_000, home="../index.html")
+        assert (tmp_path / folder / "page.html").read_text().count('href="../../data/a%20b.png"') == links
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [
+        (Item(id="1", prediction="yes", score=1.0), "the answer is the reference"),
+        (Item(id="1", prediction="no", score=0.0), "the answer is not the reference"),
+        (Item(id="1", prediction="a dog", score=1.0), "the scorer accepts the answer"),
+        (Item(id="1", prediction="YES ", score=0.0), "the answer equals a reference, yet the scorer gives nothing"),
+        (Item(id="1", prediction=None, reason="nothing named", score=0.0), "no answer could be read from the reply"),
+        (Item(id="1", reply=None, prediction=None, failed="media: gone", score=0.0), "no reply to score; it stays in the number"),
+        (Item(id="1", prediction="yes", score=float("nan")), "not scored: it needs a judge"),
+    ],
+)
+def test_a_score_says_where_it_comes_from(runs: Path, tmp_path: Path, item: Item, why: str) -> None:
+    write_run(runs, "nano", items=[item], value=0.5)
+    text = page(runs, tmp_path)
+    assert f'<span class="muted">{why}</span>' in text
+    assert ("○ not scored" in text) == ("judge" in why)
