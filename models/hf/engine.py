@@ -90,10 +90,10 @@ class Engine:
         rows_of: Callable[[Request, Prompt], list[Row] | Failure],
         response: Callable[[Request, list[Row]], Response],
     ) -> Iterator[Response]:
-        opened = ahead(
-            requests, lambda one: (one, self._prompter.prompt(one)), workers=self._options.threads, window=self._options.window
-        )
-        while window := list(islice(opened, self._options.window)):
+        options = self._options
+        near = min(options.window, 2 * options.max_batch)  # decoded pictures are large
+        opened = ahead(requests, lambda one: (one, self._prompter.prompt(one)), workers=options.threads, window=near)
+        while window := list(islice(opened, options.window)):
             rows: list[Row] = []
             for request, prompt in window:
                 found = prompt if isinstance(prompt, Failure) else rows_of(request, prompt)
