@@ -387,7 +387,8 @@ class GateConfig(CommonConfig):
     """Block a checkpoint that got worse. Exit codes: 0 pass, 1 fail, 2 inconclusive, 3 invalid (a wrong setting too).
 
     Attributes:
-        what: check a candidate; save, keep runs as a baseline that can be committed; or simulate, measure how often a policy errs
+        what: check a candidate, whose verdict is the exit code (0 pass, 1 fail, 2 inconclusive, 3 invalid, a wrong setting too);
+            save, keep runs as a baseline that can be committed; or simulate, measure how often a policy errs
         policy: YAML file with what is asked; see docs/gate.md
         candidate: a run folder, or a folder with the runs of one model
         model: instead of candidate, a name from `riddle ls models`: it is asked in random order, no more than the looks need
