@@ -51,6 +51,7 @@ def load(runs: Sequence[Result], options: Options) -> Tables:
     groups = ["model", "benchmark", "data"]
     table = table.sort_values([*groups, "kept", "by", "seed", "folder"])
     table = table.drop_duplicates([*groups, "kept", "by", "seed", "same"])
+    table = table[table.groupby(groups)["by"].transform(lambda by: (by != WHOLE).any())]  # benchmarks with pruned runs
     draws, criteria, trend = [], [], []
     for _, group in table.groupby(groups, sort=True):
         units = _Units(group)
