@@ -82,7 +82,7 @@ def _row(row: Mapping[str, Any]) -> PublishedRow:
 def published(column: Column) -> dict[str, tuple[str, str]]:
     """The SPHINX family's printed numbers of a column's benchmark: by method, the number and the table; none for mini data.
 
-    ``task@convention`` in the reference data binds a number to a convention: the printed average of Video-Bench is no official one.
+    ``task@convention`` in the reference data binds a number to a convention: Video-Bench's printed average is no official one.
     """
     if column.mini:
         return {}
