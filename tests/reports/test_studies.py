@@ -1,4 +1,4 @@
-"""Studies of finished runs: planted effects are found, their absence is not called an effect, and files follow from the runs given."""
+"""Studies of finished runs: planted effects are found, their absence is not called one, and files follow from the runs given."""
 
 from __future__ import annotations
 
@@ -126,10 +126,8 @@ class Planted(FakeModel):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    root = tmp_path_factory.mktemp("data")
-    return {
-        name: place_of(find_task(name), ("mini",), PathsConfig(data=root), MiniConfig(n=48)).where for name in ("mathvista", "mme")
-    }
+    paths, mini = PathsConfig(data=tmp_path_factory.mktemp("data")), MiniConfig(n=48)
+    return {name: place_of(find_task(name), ("mini",), paths, mini).where for name in ("mathvista", "mme")}
 
 
 def ask(data: dict[str, Any], runs: Path, model: Planted, task: str = "mathvista", said: Any = None) -> Path:
