@@ -243,6 +243,7 @@ def test_runs_without_traces_are_named_with_what_to_do(data: Any, tmp_path: Path
         read_runs([tmp_path / "nothing"])
 
 
+@pytest.mark.slow
 def test_pruning_tells_spread_from_noise_and_criteria_from_chance(data: Any, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
 
