@@ -130,18 +130,40 @@ class EngineConfig:
     """How the engine works; never decides a reply.
 
     Attributes:
+        name: who asks; chosen by engine=local (one process, or the ranks of torchrun), workers, ray or shards
         workers: threads that read media ahead
         window: how many samples ahead
         retries: how often a transient failure is asked again
         timeout_s: so many seconds in which the model neither replies nor takes a request stop the run; null waits for ever
         reuse: take over replies of other runs below the same folder
+        n: of workers and ray, how many workers
+        chunk: of workers and ray, requests that are handed over at a time
+        address: of ray, the cluster's address; auto finds it; null starts one on this machine
+        cpus: of ray, that each worker holds
+        gpus: of ray, that each worker holds
+        shard: of shards, which one this process is, from 0
+        shards: of shards, how many there are
     """
 
+    name: Literal["local", "workers", "ray", "shards"] = "local"
     workers: int = 2
     window: int = 32
     retries: int = 5
     timeout_s: float | None = None
     reuse: bool = True
+    n: int = 2
+    chunk: int = 16
+    address: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+    shard: int = 0
+    shards: int = 1
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        for name in ("n", "chunk"):
+            if getattr(self, name) < 1:
+                yield f"{name}={getattr(self, name)}: must be at least 1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +189,8 @@ class EvalConfig(CommonConfig):
         fresh: forget what this run has stored, and ask everything anew
         frames: task (as the benchmark says), middle (one) or rate, or single settings such as frames.count=16
         decoding: task (as the benchmark says) or sampled, or single settings such as decoding.max_new_tokens=64
-        engine: threads and retries: engine.workers=N engine.window=N engine.retries=N engine.timeout_s=600 engine.reuse=false
+        engine: local, workers (engine.n=4 processes), ray or shards, and threads and retries: engine.workers=N engine.window=N
+            engine.retries=N engine.timeout_s=600 engine.reuse=false; see docs/scale.md
         confidence: of the intervals
     """
 
@@ -270,6 +293,35 @@ class ScoreConfig(CommonConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReproduceConfig(CommonConfig):
+    """Score published replies, and put every number beside the one that the official scorer gave for them.
+
+    Attributes:
+        cases: a folder with case.json files; see docs/reproductions.md
+        out: Markdown page to write; none unless given
+        title: heading of the page
+        runs: folder that the scored runs are kept in
+        confidence: of the intervals
+        known: by benchmark, which metric is which expected number, as in conf/reproduce.yaml; others are matched by value and
+            name
+    """
+
+    cases: Path
+    out: Path | None = None
+    title: str = "Reproductions"
+    runs: Path = Path("reproduction_runs")
+    confidence: float = 0.95
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range or does not exist."""
+        if not self.cases.is_dir():
+            yield f"cases={self.cases}: no such folder"
+        if not 0 < self.confidence < 1:
+            yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig(CommonConfig):
     """Train a variant of the model.
 
@@ -296,6 +348,7 @@ class ReportConfig(CommonConfig):
         samples: whether to write a page of samples behind every number
         figures: whether to draw figures
         baseline: a row that all others are compared with from the start, also sample by sample
+        formats: what to write, of html, md, csv, parquet, latex, json and lm_eval (tables to paste)
     """
 
     runs: Path = Path("runs")
@@ -304,44 +357,9 @@ class ReportConfig(CommonConfig):
     samples: bool = True
     figures: bool = True
     baseline: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompareConfig(CommonConfig):
-    """Say what two models differ in, on the same samples, and how sure that is.
-
-    Attributes:
-        a: the baseline (required): a model's name, a run folder or a folder of runs; several are training seeds of one method
-        b: the candidate (required), likewise: riddle compare A B, or a=[s0,s1] b=[t0,t1]
-        runs: folder in which models are looked for by name
-        metric: which metric, such as accuracy/random; each benchmark's primary one unless given
-        convention: how replies are scored; each run's own unless given
-        allow: what may differ beside the model, such as allow=[prompt]; it is shown beside the result
-        correction: of p over several benchmarks: holm (no false finding at all) or bh (share of false findings)
-        margin: a difference that matters, in the metric's unit (percent as a fraction), for the number of samples needed
-        seed: decides the draws of tests that are not exact
-        out: Markdown file to write
-        confidence: of the intervals; what is left is the level of the tests
-    """
-
-    a: tuple[str, ...]
-    b: tuple[str, ...]
-    runs: Path = Path("runs")
-    metric: str | None = None
-    convention: str | None = None
-    allow: tuple[str, ...] = ()
-    correction: Literal["holm", "bh"] = "holm"
-    margin: float | None = None
-    seed: int = 0
-    out: Path | None = None
-    confidence: float = 0.95
-
-    def problems(self) -> Iterator[str]:
-        """Yield what is out of range."""
-        if not 0 < self.confidence < 1:
-            yield f"confidence={self.confidence:g}: must be between 0 and 1, such as 0.95"
-        if self.margin is not None and self.margin <= 0:
-            yield f"margin={self.margin:g}: must be above 0"
+    formats: tuple[Literal["html", "md", "csv", "parquet", "latex", "json", "lm_eval"], ...] = (
+        "html", "md", "csv", "parquet", "latex", "json", "lm_eval",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,8 @@ def run(config: ReportConfig) -> Outcome:
     The report is written whatever the runs are; one that cannot be read is named and makes the outcome incomplete.
     """
     out = config.out or config.paths.leaderboard
-    chosen = {"samples": config.samples, "figures": config.figures, "baseline": config.baseline}
+    chosen = {"samples": config.samples, "figures": config.figures, "baseline": config.baseline,
+              "formats": config.formats}  # fmt: skip
     board = function(LEADERBOARD)(config.runs, out, title=config.title, **chosen)
     files = [str(path) for path in board.paths]
     result = {"kind": "leaderboard", "index": str(board.index), "files": files, "left_out": [*board.left_out, *board.broken]}
@@ -41,7 +42,7 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    shown = [row for row in rows if row["primary"] in (True, "yes")]
+    shown = [row for row in rows if row["primary"]]
     models = list(dict.fromkeys(map(_model, shown)))
     cells = {(_benchmark(row), _model(row)): _cell(row) for row in shown}
     lines = [[*line, *(cells.get((line, model), "") for model in models)] for line in dict.fromkeys(map(_benchmark, shown))]
