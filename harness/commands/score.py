@@ -67,6 +67,8 @@ def _account(result: Mapping[str, Any]) -> str:
     lines = [f"{replies['n']} replies read as {replies['layout']} (field {replies['field']}), joined by {replies['joined_by']}"]
     if silent := result["missing"] - replies["missing"]["n"]:
         lines.append(f"{silent} without a text, which count as missing")
+    if stated := replies.get("as_logged"):
+        lines.append(f"as logged: {', '.join(f'{name} {value:.4f}' for name, value in stated.items())}")
     return "\n".join([*lines, *_left_over(replies), *_graded(result)])
 
 
