@@ -17,6 +17,7 @@ from typing import Any
 from harness import keys, provenance, results
 from harness.data.frames import plan_record
 from harness.data.joining import Joined, join
+from harness.data.logs import stated_scores
 from harness.data.replies import Reply, ReplyFile, read_replies
 from harness.data.reply_files import SUFFIXES, files_of
 from harness.errors import DatasetError, ResultError
@@ -165,6 +166,7 @@ def _account(file: ReplyFile, joined: Joined, paths: Sequence[Path]) -> dict[str
         "field": file.field,
         "n": len(file.replies),
         "joined_by": joined.rule,
+        **({"as_logged": stated} if (stated := stated_scores(paths)) else {}),
         **{name: {"n": len(found), "first": list(found[:NAMED])} for name, found in left.items()},
     }
 

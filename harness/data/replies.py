@@ -165,6 +165,8 @@ def _no_reply(found: Found, path: Path) -> NoReturn:
 def _layout(fields: Mapping[str, Any], shape: str, found: Found) -> str:
     if {"questionid", "prompt", "text"} <= fields.keys():
         return "LLaVA answers"
+    if shape == "inspect log":
+        return shape
     if shape == "table":
         return "VLMEvalKit table" if {"index", "prediction"} <= fields.keys() else "table"
     if shape == "lines":

@@ -20,11 +20,13 @@ from typing import Any
 
 from harness.data.coco import results_of
 from harness.data.due import as_reply, replies_of
+from harness.data.logs import ARCHIVE, is_log, read_archive, records_of
 from harness.errors import ReplyError
 
 LAYOUTS = (
     "LLaVA answers: JSON lines with question_id, prompt, text",
     "lmms-eval samples: JSON lines with doc_id, doc, resps or filtered_resps",
+    "inspect log: .eval or .json with samples that have an id, input and output",
     "VLMEvalKit table: xlsx, tsv or csv with index and prediction",
     "list of records, or JSON lines: an id, a picture or a question, and a reply (RRC, POPE, VLM-R1 and others)",
     "records by id, or replies by id: one JSON object, perhaps by data set first (MathVista, Video-Bench and others)",
@@ -36,7 +38,7 @@ LAYOUTS = (
 )
 """What can be read, in words for an error."""
 
-SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".txt")
+SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".xlsx", ".txt", ARCHIVE)
 
 REPLY_FIELDS = (
     *("rawresponse", "modeloutput", "modelresponse", "response", "modelprediction", "modelanswer", "prediction", "predictions"),
@@ -108,6 +110,8 @@ def open_records(path: Path) -> tuple[str, Iterator[Found]]:
     suffix = _suffix(path)
     if suffix == ".xlsx":
         return "table", _xlsx(path)
+    if suffix == ARCHIVE:
+        return "inspect log", _logged(path, read_archive(path))
     if suffix not in SUFFIXES:
         raise ReplyError(f"{path}: suffix {suffix!r} is unknown. {known_layouts()}")
     text = _text(path)
@@ -144,6 +148,8 @@ def _json(path: Path, text: str) -> tuple[str, Iterator[Found]]:
         if len(lines) < 2 or not _is_json(lines[0][1]):
             raise ReplyError(f"{path}: not JSON ({error}); was it cut short?") from error
         return "records", _documents(_json_lines(path, lines))
+    if is_log(value):
+        return "inspect log", _logged(path, value)
     if isinstance(value, list):
         results = results_of(value)
         if results is not None:
@@ -152,6 +158,10 @@ def _json(path: Path, text: str) -> tuple[str, Iterator[Found]]:
     if replies_of(value) is not None:
         return "records", _documents([Found(f"{path} record 0", value)])
     return _object(path, value)
+
+
+def _logged(path: Path, log: Mapping[str, Any]) -> Iterator[Found]:
+    return (Found(where, record) for where, record in records_of(log, path))
 
 
 def _is_json(text: str) -> bool:
