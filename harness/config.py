@@ -363,6 +363,36 @@ class ReportConfig(CommonConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServeConfig(CommonConfig):
+    """Show the leaderboard of a folder of runs in a browser, with what is running, on this machine unless told otherwise.
+
+    Attributes:
+        runs: folder with the runs, to which nothing is written
+        host: address to listen on; 0.0.0.0 lets every machine that reaches this one read the results
+        port: to listen on; 0 takes a free one
+        names: host names by which browsers may ask, beside localhost, host and addresses in numbers
+        title: heading of the page
+        baseline: a row that all others are compared with from the start, also sample by sample
+        every_s: seconds between two looks for runs that have finished
+    """
+
+    runs: Path = Path("runs")
+    host: str = "127.0.0.1"
+    port: int = 8080
+    names: tuple[str, ...] = ()
+    title: str = "riddle leaderboard"
+    baseline: str | None = None
+    every_s: float = 5
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is out of range."""
+        if not 0 <= self.port < 65536:
+            yield f"port={self.port}: must be from 0 to 65535"
+        if self.every_s <= 0:
+            yield f"every_s={self.every_s:g}: must be above 0"
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompareConfig(CommonConfig):
     """Say what two models differ in, on the same samples, and how sure that is.
 

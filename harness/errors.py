@@ -9,6 +9,7 @@
     ├── ReplyError       a file of replies does not fit the benchmark
     ├── ResultError      a finished run is missing, incomplete or not comparable
     └── RunStopped       a run ended before it was complete; what it stored stays, and the same command goes on
+        ├── InUse        another process works on it
         └── Interrupted  the user asked for it (Ctrl-C; the command exits with 130), or the system (SIGTERM; 143)
 
 Each message says what happened, where, and what to do. The command line prints it without a traceback.
@@ -60,6 +61,10 @@ class ResultError(HarnessError):
 
 class RunStopped(HarnessError):
     """A run ended before it was complete (too many failures, disk full, folder in use); nothing that was stored is lost."""
+
+
+class InUse(RunStopped):
+    """Another process works on the run."""
 
 
 class Interrupted(RunStopped):

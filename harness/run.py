@@ -2,7 +2,8 @@
 
 `evaluate` does all of it and goes on where an earlier process stopped; the phases after generation can be repeated on what is
 stored, without a model (``harness.rescore``). A judge, where a task needs one, is a model too, and works between generation
-and scoring (`harness.judged`).
+and scoring (`harness.judged`). Several workers that one process hands out to are one model (`harness.engine.crew`). Processes
+that do not talk to one another leave parts of a run (`harness.shares`), which are merged here before anything is asked.
 
 A run's folder is named by what decides its replies (`identity`), so the same command finds it again. The convention is not
 part of that: replies are scored by the convention of the first command (``result.json``), and by others beside it.
@@ -12,31 +13,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from harness import judged, keys, provenance, results
+from harness import judged, keys, parts, provenance, results
 from harness.accounts import prices_of
+from harness.asking import Asking
 from harness.boxes import Frame
 from harness.engine.collect import Collector
 from harness.engine.guard import logging_to, stopping
-from harness.engine.retry import Backoff
-from harness.engine.stream import Exchange
 from harness.errors import DatasetError, ResultError
 from harness.judging import UNSCORED, named
-from harness.model import LoglikelihoodModel, Model
+from harness.model import Model
 from harness.names import as_name
-from harness.plan import Settings, Source, check, convention_of, plan
+from harness.plan import Settings, Source, check, convention_of
 from harness.progress import Progress
 from harness.rescore import allowed_failures, score_run, score_store, without_judge, words_of
 from harness.results import Result
-from harness.store import FILE, Elsewhere, RunLock, Store
+from harness.store import FILE, RunLock, Store
 from harness.task import Task
 from harness.traces import write_traces
-from harness.types import Request, Response
 
 __all__ = ["Settings", "evaluate", "run_folder", "score_run"]
 
@@ -128,19 +127,10 @@ def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[st
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Run:
+class _Run(Asking):
     """One call of `evaluate`, with its phases as methods."""
 
-    task: Task
-    model: Model
-    source: Source
-    settings: Settings
-    folder: Path
-    runs: Path
     judge: Model | None
-    progress: Progress
-    advice: str
-    sleep: Callable[[float], None]
 
     def complete(self, fingerprint: str, data_name: str, config: Mapping[str, Any]) -> Result:
         """Do all phases. ``fingerprint`` is that of the data."""
@@ -155,12 +145,16 @@ class _Run:
         run = self._record_run(n, fingerprint, data_name, config, started)
         store = Store(self.folder)
         try:
-            collector = self._generate(store, n)
+            failures = parts.merge(self.folder, store)
+            collector = self.generate(store, self.planned(), n, failures)
+            if collector.samples != n:
+                raise DatasetError(f"the data gave {n} samples, then {collector.samples}; do not change them during a run")
             generated = time.monotonic() - clock
             write_traces(self.folder, store)
             result = self._score(store, run)
         finally:
             store.close()
+        parts.forget(self.folder)
         self._record_times(started, {"generate": generated, "score": time.monotonic() - clock - generated}, collector)
         _log.info("complete: %d samples, %d asked, %d reused, %d failed", n, collector.asked, collector.reused, result.failed)
         return result
@@ -169,6 +163,7 @@ class _Run:
         results.forget(self.folder)
         for path in (*self.folder.glob(f"{FILE}*"), *self.folder.glob(f"{judged.FOLDER}/*/*")):
             path.unlink()
+        parts.forget(self.folder)
 
     def _record_run(self, n: int, fingerprint: str, data_name: str, config: Mapping[str, Any], started: str) -> dict[str, Any]:
         """Write ``run.json``; a run that goes on keeps its first start and its convention."""
@@ -216,43 +211,6 @@ class _Run:
         }
         results.write_json(self.folder / "run.json", record)
         return results.read_json(self.folder / "run.json")  # in the types that JSON has
-
-    def _generate(self, store: Store, n: int) -> Collector:
-        """Have every sample answered."""
-        settings, model = self.settings, self.model
-        capabilities = model.capabilities
-        call: Callable[[Iterable[Request]], Iterable[Response]] = model.generate
-        if settings.kind == "loglikelihood":
-            call = cast(LoglikelihoodModel, model).loglikelihood
-        with ExitStack() as stack:
-            elsewhere = None
-            if settings.reuse and not settings.fresh:
-                elsewhere = stack.enter_context(Elsewhere(self.runs, self.folder, model.fingerprint))
-            collector = Collector(
-                planned=plan(self.source, settings, model.fingerprint, capabilities.needs_ideal),
-                store=store,
-                elsewhere=elsewhere,
-                convention=convention_of(self.task, settings.convention, capabilities.box_frame),
-                progress=self.progress.begin("generate", n),
-                allowed=allowed_failures(settings.max_failures, n),
-                invalidate=lambda: results.forget(self.folder),
-                advice=f"Mend the cause, or allow more with max_failures. {self.advice}",
-                traces=getattr(model, "traces", ()),
-            )
-            backoff = Backoff(retries=settings.retries, seed=settings.seed)
-            exchange = Exchange(
-                call,
-                collector.record,
-                kind=settings.kind,
-                backoff=backoff,
-                sleep=self.sleep,
-                timeout_s=settings.timeout_s,
-                advice=self.advice,
-            )
-            exchange.run(collector.requests())
-        if collector.samples != n:
-            raise DatasetError(f"the data gave {n} samples, then {collector.samples}; do not change them during a run")
-        return collector
 
     def _who(self, name: str) -> dict[str, Any] | None:
         """Who judges under a convention, as ``run.json`` has it; None where the benchmark has no judge."""

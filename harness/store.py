@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from harness.errors import DatasetError, ResultError, RunStopped
+from harness.errors import DatasetError, InUse, ResultError
 from harness.types import Failure, Generation, Response
 
 FILE = "responses.sqlite"
@@ -33,6 +33,17 @@ CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, text TEXT, finish_re
 CREATE TABLE IF NOT EXISTS plan (position INTEGER PRIMARY KEY, sample_id TEXT UNIQUE, key TEXT);
 CREATE TABLE IF NOT EXISTS traces (key TEXT, name TEXT, data BLOB, PRIMARY KEY (key, name)) WITHOUT ROWID;
 """
+
+_ABSORB = (
+    "CREATE TEMP TABLE taken AS SELECT p.key FROM part.responses p LEFT JOIN main.responses r USING (key) WHERE r.key IS NULL"
+    " OR r.failure IS NOT NULL"
+    " OR (p.key IN (SELECT key FROM part.traces) AND p.key NOT IN (SELECT key FROM main.traces))",
+    "INSERT OR IGNORE INTO main.requests SELECT * FROM part.requests",
+    "DELETE FROM main.traces WHERE key IN (SELECT key FROM temp.taken)",
+    "INSERT OR REPLACE INTO main.responses SELECT * FROM part.responses WHERE key IN (SELECT key FROM temp.taken)",
+    "INSERT INTO main.traces SELECT * FROM part.traces WHERE key IN (SELECT key FROM temp.taken)",
+    "DROP TABLE temp.taken",
+)
 
 _COLUMNS = "r.key, r.text, r.finish_reason, r.prompt_tokens, r.completion_tokens, r.seconds, r.logprobs, r.failure, r.reused"
 
@@ -139,6 +150,16 @@ class Reader:
         with self._lock:
             return int(self._db.execute(query).fetchone()[0])
 
+    def failed(self) -> Iterator[tuple[str, tuple[str, Failure]]]:
+        """Yield the key of every failure that is stored, with the first sample that asked it and the failure."""
+        query = f"SELECT q.sample_id, {_COLUMNS} FROM responses r JOIN requests q USING (key) WHERE failure IS NOT NULL"
+        with self._lock:
+            rows = self._db.execute(query).fetchall()
+        for sample_id, key, *row in rows:
+            failure = _stored((key, *row)).response.failure
+            assert failure is not None, "the query asks for no others"
+            yield key, (sample_id, failure)
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
@@ -147,12 +168,18 @@ class Reader:
 class Store(Reader):
     """The one writer of a run's responses; usable from several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or create the file in ``folder``. Raises `ResultError` if a file there is something else."""
+    def __init__(self, folder: Path, *, alone: bool = False) -> None:
+        """Open or create the file in ``folder``; ``alone`` keeps readers out, which a file system of several hosts needs.
+
+        Raises:
+            ResultError: a file there is something else.
+        """
         self.path = folder / FILE
         self._lock = threading.Lock()
         self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
+            if alone:  # else WAL keeps its index in memory that is shared between processes, which only one host can do
+                self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA cache_size = -4000")
@@ -208,6 +235,24 @@ class Store(Reader):
             self._db.executemany("INSERT INTO traces VALUES (?, ?, ?)", rows)
             self._db.execute("COMMIT")
 
+    def absorb(self, path: Path) -> None:
+        """Take over what another file of this run's has and this one lacks, whole or not at all.
+
+        A success stands before a failure, a response with side records before one without; among equals, what is here stays
+        unless both are failures.
+        """
+        with self._lock:
+            self._db.execute("ATTACH DATABASE ? AS part", (str(path),))
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                for statement in _ABSORB:
+                    self._db.execute(statement)
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                self._db.execute("DETACH DATABASE part")
+
     def commit(self) -> None:
         """Make what was noted since the last response visible and durable."""
         with self._lock:
@@ -235,7 +280,7 @@ class RunLock:
     """Keeps a run folder to one process (``flock``); freed by the system however the process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock. Raises `RunStopped` naming the process that has it."""
+        """Take the lock. Raises `InUse` naming the process that has it."""
         import fcntl
 
         self._file: BinaryIO = (folder / "lock").open("a+b")
@@ -245,7 +290,7 @@ class RunLock:
             self._file.seek(0)
             holder = self._file.read(200).decode("ascii", "replace").strip() or "another process"
             self._file.close()
-            raise RunStopped(f"{folder}: {holder} is working on this run; wait for it or stop it") from error
+            raise InUse(f"{folder}: {holder} is working on this run; wait for it or stop it") from error
         self._file.truncate(0)
         self._file.write(f"process {os.getpid()}".encode("ascii"))
         self._file.flush()

@@ -6,6 +6,7 @@ Not here: any model. Torch is imported only by what needs it.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,16 @@ def contents_of(folder: Path) -> list[str]:
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device of a name (``cpu``, ``cuda``, ``cuda:N``, ``auto``). Raises `ConfigError` for one that is not here."""
+    """Return the device of a name (``cpu``, ``cuda``, ``cuda:N``, ``auto``). Raises `ConfigError` for one that is not here.
+
+    Of several processes on a machine (``LOCAL_RANK``), ``auto`` and ``cuda`` give each a GPU of its own.
+    """
     import torch
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and os.environ.get("LOCAL_RANK", "").isdigit():
+        name = f"cuda:{int(os.environ['LOCAL_RANK']) % max(torch.cuda.device_count(), 1)}"
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from harness.build import build, target_problems
 from harness.catalog import Catalog
+from harness.commands.engines import answering, share_line, share_of, share_row
 from harness.commands.outcome import Outcome, Problem
 from harness.commands.places import Place, place_of
 from harness.commands.spread import ALL, noted, spreads
@@ -23,6 +26,9 @@ from harness.plan import Settings, check
 from harness.provenance import guarded_words
 from harness.results import Result
 from harness.task import Task
+
+if TYPE_CHECKING:
+    from harness.shares import Share
 
 CONFIG = EvalConfig
 
@@ -37,9 +43,14 @@ def run(config: EvalConfig) -> Outcome:
         ConfigError, CapabilityError, DatasetError: named all together, before the first sample is asked.
     """
     tasks, settings = _checked(config)
-    model: Model = build(config.model, config.plugins)
-    if lacking := list(shortcomings(model)):
-        raise ConfigError("\n".join(f"model: {one}" for one in lacking))
+    share = share_of(config.engine, os.environ)
+    with answering(config) as model:
+        if lacking := list(shortcomings(model)):
+            raise ConfigError("\n".join(f"model: {one}" for one in lacking))
+        return _run(config, tasks, settings, model, share)
+
+
+def _run(config: EvalConfig, tasks: Sequence[Task], settings: Settings, model: Model, share: Share | None) -> Outcome:
     judge = _judge(config, tasks)
     _check_all(tasks, settings, model)
     places = [place_of(task, config.data, config.paths, config.mini) for task in tasks]
@@ -51,7 +62,7 @@ def run(config: EvalConfig) -> Outcome:
     problems = []
     for task, place in zip(tasks, places, strict=True):
         try:
-            rows = _rows(task, model, judge, place, settings, config)
+            rows = _rows(task, model, judge, place, settings, config, share)
             results += rows
             problems += list(unscored(task, rows, GO_ON))
         except Interrupted as error:
@@ -80,7 +91,7 @@ def settings_of(config: EvalConfig) -> Settings:
         max_failures=config.max_failures,
         fresh=config.fresh,
         confidence=config.confidence,
-        **dataclasses.asdict(config.engine),
+        **{name: getattr(config.engine, name) for name in ("workers", "window", "retries", "timeout_s", "reuse")},
     )
 
 
@@ -123,7 +134,9 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
         return "\n\n".join(shown(preview) for preview in previews)
     if results[0].get("of_all"):
         return spreads(results)
-    return result_table(results)
+    shares = [share_line(one) for one in results if one["kind"] == "share"]
+    runs = [one for one in results if one["kind"] != "share"]
+    return "\n".join([*([result_table(runs)] if runs else []), *shares])
 
 
 def result_table(results: Sequence[Mapping[str, Any]]) -> str:
@@ -219,10 +232,12 @@ def unscored(task: Task, rows: Sequence[Mapping[str, Any]], advice: str) -> Iter
 
 
 def _rows(
-    task: Task, model: Model, judge: Model | None, place: Place, settings: Settings, config: EvalConfig
+    task: Task, model: Model, judge: Model | None, place: Place, settings: Settings, config: EvalConfig, share: Share | None
 ) -> Sequence[dict[str, Any]]:
     """Evaluate one benchmark; with ``convention=all``, score what is stored by its other conventions too."""
-    result = _evaluate(task, model, judge, place, settings, config)
+    result = _evaluate(task, model, judge, place, settings, config, share)
+    if result is None:
+        return [share_row(share, model.name, task.name)]
     if config.convention != ALL:
         return [run_row(result)]
     from harness.run import score_run
@@ -232,11 +247,19 @@ def _rows(
     return noted(task, [run_row(one) for one in scored])
 
 
-def _evaluate(task: Task, model: Model, judge: Model | None, place: Place, settings: Settings, config: EvalConfig) -> Result:
+def _evaluate(
+    task: Task, model: Model, judge: Model | None, place: Place, settings: Settings, config: EvalConfig, share: Share | None
+) -> Result | None:
+    """Evaluate one benchmark, or a share of it; None if other processes are still at work on theirs."""
     from harness.progress import progress_on
     from harness.run import evaluate
 
-    return evaluate(
+    function: Callable[..., Result | None] = evaluate
+    if share is not None:
+        from harness.shares import evaluate_share
+
+        function = partial(evaluate_share, share)
+    return function(
         task,
         model,
         place.where,

@@ -9,6 +9,7 @@ where responses go (`harness.engine.collect`).
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -36,6 +37,8 @@ RETRIES_WAITING = 64
 """So many requests may wait for a retry before the model is offered no new ones."""
 
 _END: Final = object()
+
+_CUT: Final = re.compile(r" \.\.\. \(\d+ characters\)")
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +101,7 @@ class Exchange:
         sleep: waits some seconds.
         timeout_s: so many seconds without a reply or a new request end the exchange; None waits for ever.
         advice: how to go on, for the error when the model hangs.
+        forward: record transient failures as they are; somebody else asks them again (`harness.engine.crew`).
     """
 
     call: Callable[[Iterable[Request]], Iterable[Response]]
@@ -107,6 +111,7 @@ class Exchange:
     sleep: Callable[[float], None] = time.sleep
     timeout_s: float | None = None
     advice: str = ""
+    forward: bool = False
     strays: int = 0
     _raised: BaseException | None = None
     _asked: dict[str, Request] = field(default_factory=dict)
@@ -265,7 +270,7 @@ class Exchange:
 
     def _settle(self, request: Request, response: Response) -> None:
         failure = response.failure
-        if failure is not None and failure.transient:
+        if failure is not None and failure.transient and not self.forward:
             attempt = self._attempts.get(request.key, 0) + 1
             if attempt <= self.backoff.retries:
                 self._attempts[request.key] = attempt
@@ -357,4 +362,6 @@ def _storable(text: str) -> str:
 
 def _cut(message: str) -> str:
     message = _storable(message)
+    if _CUT.fullmatch(message, LONGEST_MESSAGE):  # has been cut before, in a worker
+        return message
     return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]} ... ({len(message)} characters)"

@@ -1,0 +1,169 @@
+"""One run by several processes that do not talk to one another: ranks of torchrun, jobs of a cluster, or one after another.
+
+Each does a share, the slices of the requests that fall to it, and then those of processes that are gone or have not begun; what
+it is answered goes into a file of its own. Nobody waits: who finds all slices finished, merges, scores and records
+(`harness.run`); the others leave. If nobody does, because one was killed, the same command goes on, as a share, as a run by one
+process, or cut in another number of shares, with the same result.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from harness import parts
+from harness.asking import Asking
+from harness.engine.guard import logging_to, stopping
+from harness.errors import ConfigError, DatasetError, InUse
+from harness.model import Model
+from harness.parts import SLICES, Claims
+from harness.plan import Planned, Settings, Source, check
+from harness.progress import Progress
+from harness.results import Result
+from harness.run import RUNS, evaluate, run_folder
+from harness.store import Reader, RunLock, Store
+from harness.task import Task
+
+FEW = 16
+"""At least so many slices of others are taken at a time: all samples are planned anew each time."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of one of ``of`` processes, counted from 0.
+
+    Raises:
+        ConfigError: there is no such share.
+    """
+
+    index: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.of <= SLICES:
+            raise ConfigError(f"engine.shards={self.of}: must be between 1 and {SLICES}")
+        if not 0 <= self.index < self.of:
+            raise ConfigError(f"engine.shard={self.index}: must be between 0 and {self.of - 1}, below engine.shards")
+
+    @property
+    def slices(self) -> list[int]:
+        """The slices that fall to it."""
+        return list(range(self.index, SLICES, self.of))
+
+
+def evaluate_share(
+    share: Share,
+    task: Task,
+    model: Model,
+    data: Path | Sequence[Path],
+    settings: Settings | None = None,
+    runs: Path = RUNS,
+    *,
+    judge: Model | None = None,
+    data_name: str = "",
+    config: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result | None:
+    """Do one process's share of a run, and if nothing else is left the rest of it; the arguments are those of `evaluate`.
+
+    Returns:
+        The result, or None if other processes are still at work: the last of them has it.
+
+    Raises:
+        ConfigError: ``settings.fresh``, which would forget what the other processes have done; else as `evaluate`.
+    """
+    settings, progress = settings or Settings(), progress or Progress()
+    if settings.fresh:
+        raise ConfigError("fresh=true: one of several processes cannot forget what the others do; remove the run's folder")
+    check(task, settings, model.name, model.capabilities)
+    source = Source.find(task, [data] if isinstance(data, Path) else list(data), settings.limit)
+    folder = run_folder(task, model, source.fingerprint(), settings, runs, data_name)
+    asking = Asking(
+        task=task,
+        model=model,
+        source=source,
+        settings=settings,
+        folder=folder,
+        runs=runs,
+        progress=progress,
+        advice=f"Go on with: {command}" if command else "The same command goes on where it stopped.",
+        sleep=sleep,
+    )
+    with stopping(folder, asking.advice):
+        folder.mkdir(parents=True, exist_ok=True)
+        if len(parts.finished(folder)) < SLICES:
+            with progress:
+                _work(share, asking)
+        if len(parts.finished(folder)) < SLICES:
+            return None
+    rest: dict[str, Any] = {"data_name": data_name, "config": config, "progress": progress, "command": command}
+    try:
+        return evaluate(task, model, data, settings, runs, judge=judge, sleep=sleep, **rest)
+    except InUse:  # another one has found the same, and is at it
+        return None
+
+
+def _work(share: Share, asking: Asking) -> None:
+    """Do the slices of the share, then whatever nobody works on."""
+    n = asking.source.count()
+    if n == 0:
+        raise DatasetError(f"{', '.join(map(str, asking.source.where))}: no samples of {asking.task.name} there")
+    part = parts.own_part(asking.folder)
+    done: set[int] = set()
+    with RunLock(part), logging_to(part), Claims(asking.folder) as claims:
+        _log.info("share %d of %d: task %s, model %s", share.index, share.of, asking.task.name, asking.model.name)
+        while wanted := _claimed(share, claims, asking.folder):
+            asked = _answer(wanted, asking, part, n)
+            done |= wanted
+            parts.finish(part, sorted(done))
+            claims.free()
+            _log.info("%d of %d slices done, %d requests asked", len(done), SLICES, asked)
+
+
+def _claimed(share: Share, claims: Claims, run: Path) -> set[int]:
+    """Claim what is to be done next: of the own slices all that are free, else some of the others', for others may still come."""
+    while True:
+        done = parts.finished(run)
+        claimed = {number for number in share.slices if number not in done and claims.claim(number)}
+        if not claimed:
+            left = [number for number in reversed(range(SLICES)) if number not in done]
+            free = (number for number in left if claims.claim(number))
+            claimed = set(islice(free, max(FEW, len(left) // share.of)))
+        wanted = claimed - parts.finished(run)
+        if wanted or not claimed:  # else what was free has just been finished by others
+            return wanted
+        claims.free()
+
+
+def _answer(slices: set[int], asking: Asking, part: Path, n: int) -> int:
+    """Have the requests of these slices answered into this process's part; return how many were asked."""
+    with parts.left_by_others(asking.folder) as others:
+        store = Store(part, alone=True)
+        try:
+            return asking.generate(store, _lacking(slices, asking, others), n).asked
+        finally:
+            store.close()
+
+
+def _lacking(slices: set[int], asking: Asking, others: Sequence[Reader]) -> Iterator[Planned]:
+    """The samples in these slices whose requests have no response that stands."""
+    traces = getattr(asking.model, "traces", ())
+    for one in asking.planned():
+        if parts.slice_of(one.request) in slices and not any(_stands(reader, one.request.key, traces) for reader in others):
+            yield one
+
+
+def _stands(reader: Reader, key: str, traces: Sequence[str]) -> bool:
+    stored = reader.get(key)
+    if stored is None or (stored.response.failure is not None and stored.response.failure.kind != "media"):
+        return False
+    return stored.response.failure is not None or reader.has_traces(key, traces)
