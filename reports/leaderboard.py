@@ -132,9 +132,9 @@ def _remove_stale(folder: Path, pages: Iterable[str]) -> None:
 
 
 def board_page(
-    content: Content, pages: Pages, figures: Sequence[Figure], baseline: Row | None, files: Sequence[str], live: bool = False
+    content: Content, pages: Pages, figures: Sequence[Figure], baseline: Row | None, files: Sequence[str], live: object = None
 ) -> str:
-    """Return the page of the board; ``files`` are its other formats beside it, ``live`` asks a server for what is running."""
+    """Return the page of the board; ``files`` are its other formats beside it, ``live`` is what a server knows to be running."""
     view, board, root = content.view, content.board, content.root
     return (
         environment()

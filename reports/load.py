@@ -110,10 +110,11 @@ def load_runs(root: Path) -> list[Run]:
     """
     if not root.is_dir():
         raise ResultError(f"{root}: no such folder of runs; a run writes one (riddle eval task=pope model=nano)")
-    return [run for folder in sorted(_run_folders(root)) for run in load_run(folder)]
+    return [run for folder in sorted(run_folders(root)) for run in load_run(folder)]
 
 
-def _run_folders(root: Path) -> Iterator[Path]:
+def run_folders(root: Path) -> Iterator[Path]:
+    """Yield the folders below ``root`` that hold a run, in no order; links to folders are not followed."""
     for folder, subfolders, files in os.walk(root):
         if "run.json" in files:
             subfolders.clear()

@@ -39,15 +39,11 @@ def write_pages(board: Board, out: Path, baseline: Row | None, picture_bytes: in
     """Write a page a shown run into ``out/samples``; the pictures of models (not of baselines or controls) are kept."""
     thumbnails, pages = Thumbnails(), Pages()
     for section, runs in _columns(board):
-        others = [Other(label=_label(row), page=page_name(run), verdicts=_verdicts(run)) for row, run in runs.items()]
-        beside = runs.get(baseline) if baseline is not None else None
-        for (row, run), own in zip(runs.items(), others, strict=True):
-            page = f"samples/{page_name(run)}"
-            rest = [other for other in others if other is not own]
-            against = beside if beside is not run else None
+        others = _others(runs)
+        for row, run in runs.items():
+            page = page_path(run)
             try:
-                pictured = write_samples(run, out / page, thumbnails, picture_bytes=picture_bytes, home="../index.html",
-                                         beside=against, others=rest)  # fmt: skip
+                pictured = _write(run, out / page, runs, others, baseline, thumbnails, picture_bytes)
             except ResultError as error:
                 (out / page).unlink(missing_ok=True)
                 pages.unreadable[run_key(run)] = str(error)
@@ -56,6 +52,40 @@ def write_pages(board: Board, out: Path, baseline: Row | None, picture_bytes: in
             if not row.reference:
                 pages.pictured.setdefault(section, {}).setdefault(row, []).extend(pictured)
     return pages
+
+
+def write_page(board: Board, page: str, out: Path, baseline: Row | None, picture_bytes: int) -> bool:
+    """Write one page of `page_path` into ``out``; False if no shown run has it. Raises `ResultError` if it cannot be made."""
+    for _, runs in _columns(board):
+        for run in runs.values():
+            if page_path(run) == page:
+                _write(run, out / page, runs, _others(runs), baseline, Thumbnails(), picture_bytes)
+                return True
+    return False
+
+
+def page_path(run: Run) -> str:
+    """Where a run's page is in a report."""
+    return f"samples/{page_name(run)}"
+
+
+def _others(runs: Mapping[Row, Run]) -> Mapping[Key, Other]:
+    return {run_key(run): Other(label=_label(row), page=page_name(run), verdicts=_verdicts(run)) for row, run in runs.items()}
+
+
+def _write(
+    run: Run,
+    path: Path,
+    runs: Mapping[Row, Run],
+    others: Mapping[Key, Other],
+    baseline: Row | None,
+    thumbnails: Thumbnails,
+    picture_bytes: int,
+) -> list[Pictured]:
+    beside = runs.get(baseline) if baseline is not None else None
+    rest = [other for key, other in others.items() if key != run_key(run)]
+    against = beside if beside is not run else None
+    return write_samples(run, path, thumbnails, picture_bytes=picture_bytes, home="../index.html", beside=against, others=rest)
 
 
 def _label(row: Row) -> str:

@@ -34,6 +34,7 @@ VERBS: Mapping[str, Verb] = {
     "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train", "data": "train/data"}),
     "score": Verb("score replies made elsewhere", "riddle score task=docvqa data=val.json predictions=replies.jsonl"),
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
+    "serve": Verb("show the leaderboard in a browser while runs go on", "riddle serve runs=runs port=8080"),
     "compare": Verb("say what two models differ in, and how sure that is", "riddle compare nano nano_moe", ("a", "b")),
     "gate": Verb("block a checkpoint that got worse", "riddle gate policy=gate.yaml candidate=runs", positional="what"),
     "study": Verb("say what several finished runs say together", "riddle study routing runs=study_runs", "study"),

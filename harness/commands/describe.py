@@ -16,6 +16,7 @@ SHAPES: dict[str, type[config.CommonConfig]] = {
     "train": config.TrainConfig,
     "score": config.ScoreConfig,
     "report": config.ReportConfig,
+    "serve": config.ServeConfig,
     "compare": config.CompareConfig,
     "gate": config.GateConfig,
     "study": config.StudyConfig,

@@ -24,6 +24,7 @@ NEEDED = {
     "bench": ["bench=startup"],
     "serve-model": ["model=constant"],
     "report": [],
+    "serve": [],
     "controls": ["model=constant", "task=[pope]"],
 }
 GROUPS = {
