@@ -3,6 +3,9 @@
 Tasks are the ``TASKS`` of every file in ``tasks/``, of the files in the user's ``task_dirs`` and of the packages named in
 ``plugins``. Models and suites are the YAML files of ``conf/model`` and ``conf/suite``, and of a plugin's own ``conf``.
 
+The tasks of other harnesses are asked for as ``harness/name`` (``lm_eval/arc_easy``). They are not listed: the module of that
+name in ``tasks/bridges`` makes them when they are named.
+
 Listing names imports the task files. That is affordable because a task file imports nothing heavy (a test pins this), and it
 is simpler than reading names out of source text. Looking a name up imports only the files whose stem it begins with.
 """
@@ -85,6 +88,8 @@ class Catalog:
             ConfigError: names all unknown tasks together.
         """
         wanted = list(names)
+        if any("/" in name for name in wanted):
+            return tuple({task.name: task for name in wanted for task in self._named(name, groups)}.values())
         chosen, missing = _chosen(wanted, self.entries(wanted) if wanted else {}, groups)
         if missing:  # a name may also stand in a file of quite another name
             entries = self.entries()
@@ -92,6 +97,17 @@ class Catalog:
             if missing:
                 raise ConfigError("\n".join(unknown("task", name, entries) for name in missing))
         return tuple(chosen.values())
+
+    def _named(self, name: str, groups: bool) -> tuple[Task, ...]:
+        """The tasks of one name: a bridge's where it begins with a bridge and a slash."""
+        bridge, slash, rest = name.partition("/")
+        if not slash:
+            return self.find_tasks([name], groups=groups)
+        bridges = _stems(package_folder("tasks.bridges"))
+        if bridge not in bridges:
+            raise ConfigError(unknown("bridge", bridge, bridges))
+        found: tuple[Task, ...] = importlib.import_module(f"tasks.bridges.{bridge}").tasks_of(rest, self.task_dirs)
+        return found
 
     def choices(self, group: str) -> dict[str, Path]:
         """Return the YAML files of one configuration group (``model``, ``suite``) by name."""

@@ -240,7 +240,7 @@ def check(task: Task, settings: Settings, name: str, capabilities: Capabilities)
 
     Raises:
         CapabilityError: the model lacks something the task needs.
-        ConfigError: the task has no such prompt or convention.
+        ConfigError: the task has no such prompt or convention, or must be asked in another way.
     """
     lacking = [need for need in sorted(task.needs) if not getattr(capabilities, need)]
     if lacking:
@@ -248,6 +248,8 @@ def check(task: Task, settings: Settings, name: str, capabilities: Capabilities)
             f"model {name!r} takes no {', no '.join(lacking).replace('_', ' ')}, which task {task.name!r} sends; "
             "choose another model or task"
         )
+    if task.kind not in (None, settings.kind):
+        raise ConfigError(f"kind={settings.kind}: task {task.name!r} is scored by kind={task.kind}; say that")
     if settings.kind == "loglikelihood" and not capabilities.loglikelihood:
         raise CapabilityError(f"model {name!r} cannot weigh choices (kind=loglikelihood); use kind=generate")
     if settings.prompt != "default" and settings.prompt not in task.prompts:

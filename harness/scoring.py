@@ -65,6 +65,7 @@ class Answered(NamedTuple):
     missing: bool = False
     truncated: bool = False
     keys: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, sample: Sample, key: str, stored: Stored) -> Answered:
@@ -77,7 +78,15 @@ class Answered(NamedTuple):
             failed=None if failure is None else f"{failure.kind}: {failure.message}",
             truncated=response.finish_reason == "length",
             keys=(key,),
+            weights=response.logprobs,
         )
+
+
+def _parsed(convention: Convention, one: Answered, reply: str) -> Parsed:
+    """Read the answer from the weights of the choices where both the run and the convention have to do with them."""
+    if one.weights and convention.weighed is not None:
+        return convention.weighed(one.weights, one.sample)
+    return convention.parse(reply, one.sample)
 
 
 def score_many(convention: Convention, answered: Iterable[Answered]) -> Iterator[Scored]:
@@ -91,7 +100,7 @@ def score_many(convention: Convention, answered: Iterable[Answered]) -> Iterator
             parsed = [
                 Parsed(None, "failed" if one.failed is not None else "no reply")
                 if one.reply is None or one.failed is not None
-                else convention.parse(one.reply, one.sample)
+                else _parsed(convention, one, one.reply)
                 for one in batch
             ]
             scores = convention.score_many(parsed, [one.sample for one in batch])
@@ -105,7 +114,7 @@ def _score_one(convention: Convention, one: Answered) -> Scored:
     sample, failed, parsed = one.sample, one.failed, None
     if one.reply is not None and failed is None:
         try:
-            parsed = convention.parse(one.reply, sample)
+            parsed = _parsed(convention, one, one.reply)
             scores = dict(convention.score(parsed, sample))
             if convention.judging and not convention.judging.rule and needed(parsed):
                 scores = dict.fromkeys(scores, math.nan)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.boxes import Frame
     from harness.fetch.sources import Offer
     from harness.judging import Judging
+    from harness.keys import Kind
     from harness.metrics.aggregate import Metric
 
 Prompt = Callable[[Sample], str]
@@ -57,6 +58,8 @@ class Convention:
 
     Attributes:
         score_many: gives the same scores as ``score`` for many samples at once, where that is much faster.
+        weighed: reads the answer from the weights of the choices (nats, in their order) where the run has them
+            (``kind=loglikelihood``); without it the likeliest choice is the reply that ``parse`` reads.
         extracted: reads an answer that a judge already took out of the reply (a stored field ``extraction`` of a reply file);
             None where the benchmark has no such step.
         frame: what the coordinates of a parsed box count (`harness.boxes.Frame`), so that a report can draw it; None if the
@@ -73,6 +76,7 @@ class Convention:
     metrics: tuple[Metric, ...]
     primary: str
     score_many: ScoreMany | None = None
+    weighed: Callable[[Sequence[float], Sample], Parsed] | None = None
     extracted: Parse | None = None
     frame: Frame | None = None
     in_frame: Callable[[Frame], Convention] | None = None
@@ -170,6 +174,7 @@ class Task:
         ideal: a reply that parser and metric of ``official`` give full marks (contract-tested, and what the oracle says).
         choices: the closed set of replies, if there is one.
         unit: how the primary metric is printed; ``percent`` multiplies by 100.
+        kind: how the model must be asked, where the benchmark's metrics leave no choice; None if the run decides.
         aligned_by: the group within which the official scorer pairs replies with questions by their order (``""``: the whole
             file); None if it goes by ids. Files of replies without ids are only accepted where it does.
         sources: where the data can be fetched (``riddle data fetch``), the best way first.
@@ -190,6 +195,7 @@ class Task:
     needs: frozenset[Literal["images", "several_images", "video"]] = frozenset({"images"})
     unit: Literal["percent", "points"] = "percent"
     higher_is_better: bool = True
+    kind: Kind | None = None
     aligned_by: str | None = None
     sources: tuple[Offer, ...] = ()
     version: int = 1

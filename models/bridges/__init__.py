@@ -1,0 +1,1 @@
+"""Models over the border: ours where other harnesses look for theirs, and theirs as ours."""
