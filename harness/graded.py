@@ -6,6 +6,7 @@ reply without a word is unjudged, and counts as one whose word cannot be read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,7 +55,12 @@ class Grades:
 
 
 def grades_of(
-    task: Task, samples: Sequence[Sample], paths: Sequence[Path], judge: str, prompts: Callable[[Sample], Sequence[str]]
+    task: Task,
+    samples: Sequence[Sample],
+    paths: Sequence[Path],
+    judge: str,
+    prompts: Callable[[Sample], Sequence[str]],
+    field: str | None = None,
 ) -> Grades:
     """Read files of grades and give each sample its words.
 
@@ -67,7 +73,7 @@ def grades_of(
     rules: dict[str, None] = {}
     names: dict[str, None] = {}
     for path in paths:
-        for graded in read_grades(path):
+        for graded in read_grades(path, field):
             file = ReplyFile(
                 layout="grades", field="grade", replies=tuple(one.about for one in graded), first=graded[0].about.where
             )
@@ -128,7 +134,14 @@ def mean_of_runs(result: Result, convention: Convention, by_run: Sequence[Sequen
     runs = [{one.name: one.value for one in aggregate(Rows.of(rows), convention.metrics, confidence)} for rows in by_run]
     unjudged = sum((row.parsed.reason or "").startswith(UNJUDGED) for row in map(mean_row, zip(*by_run, strict=True)))
     values = [run[result.primary] for run in runs]
-    judge = {**grades.who, "grades": dict(grades.account), "runs": values, "sd": pstdev(values), "unjudged": unjudged}
+    told = {
+        "grades": dict(grades.account),
+        "runs": values,
+        "sd": pstdev(values),
+        "each": list(map(_finite, runs)),
+        "unjudged": unjudged,
+    }
+    judge = {**grades.who, **told}
     metrics = tuple(_moved(one, sum(run[one.name] for run in runs) / len(runs)) for one in result.metrics)
     return replace(result, metrics=metrics, judge=judge)
 
@@ -136,3 +149,8 @@ def mean_of_runs(result: Result, convention: Convention, by_run: Sequence[Sequen
 def _moved(estimate: Estimate, value: float) -> Estimate:
     by = value - estimate.value
     return replace(estimate, value=value, low=estimate.low + by, high=estimate.high + by)
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics that have a value, as JSON has no other numbers."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}

@@ -73,6 +73,8 @@ def score_conventions(
     conventions: Sequence[str],
     grades: Sequence[Path] = (),
     judge: str = REPLAY,
+    reply_field: str | None = None,
+    grade_field: str | None = None,
     model_name: str | None = None,
     runs: Path = RUNS,
     data_name: str = "",
@@ -88,6 +90,8 @@ def score_conventions(
         conventions: how replies become numbers; new replies take the first for their run's own.
         grades: files with what a judge has said of these replies, in any layout of `harness.data.grades`.
         judge: who gave the grades; ``replay`` takes the name from the files.
+        reply_field: where a reply stands in its record, if the reader of the layout would take another.
+        grade_field: the same for what the judge said.
         model_name: how the model appears in tables; the name of the first file or folder unless given.
         runs: the root of all run folders.
         data_name: distinguishes runs on other data than the official ones (``mini``).
@@ -110,14 +114,15 @@ def score_conventions(
     def asked(sample: Sample) -> list[str]:
         return [ask(sample) for ask in (task.prompt, *task.prompts.values())]
 
-    file = read_replies(paths)
+    file = read_replies(paths, reply_field)
     joined = join(samples, asked, file, task.aligned_by)
-    graded = grades_of(task, samples, grades, judge, asked) if grades else None
+    graded = grades_of(task, samples, grades, judge, asked, grade_field) if grades else None
     extracted = known and any(reply.extraction is not None for reply in file.replies)
     name = model_name or _bare(paths[0])
     fingerprint = source.fingerprint()
     identity: dict[str, Any] = {"replies": _digest(paths), "name": name, "task": [task.name, task.version], "data": fingerprint}
     identity |= {"grades": [*_digest(grades), graded.judge]} if graded else {}
+    identity |= {name: one for name, one in (("field", reply_field), ("grade", grade_field)) if one}
     place = f"{task.name}@{data_name}" if data_name else task.name
     folder = runs / as_name(name) / as_name(place) / keys.run_fingerprint(identity)
     folder.mkdir(parents=True, exist_ok=True)

@@ -44,6 +44,11 @@ LAYOUTS = (
         "testdev_balanced_questions.json|questions/testdev_balanced_questions.json|questions1.2/testdev_balanced_questions.json",
         steps=(balanced, columns(id="key", path="images/{imageId}.jpg"), media(path="path")),
     ),
+    layout(
+        "sphinx_json",
+        "gqa_testdev_balanced.json",
+        steps=(columns(id="{question_id} {question}", imageId="question_id", answer="gt_answers"), media(path="image_path")),
+    ),
     layout("vlmevalkit_tsv", "GQA_TestDev_Balanced.tsv", steps=(picture_facts, columns(id="index", imageId="image_key|"))),
     layout("hf_parquet", "**/testdev_balanced_instructions/*.parquet", steps=(balanced, PICTURE)),
 )

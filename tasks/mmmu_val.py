@@ -55,8 +55,14 @@ def tabular(row: Row, root: object) -> Row:
     return row.but(choices=list(offered(row, "ABCDEFGHI")), id=row.get("id") or str(row["index"]))
 
 
+def replied(row: Row, root: object) -> Row:
+    """The authors' files of replies, which repeat options and answer, but not the question."""
+    return row.but(question=row.get("question", ""), image=(), choices=list((row.get("index2ans") or {}).values()))
+
+
 LAYOUTS = (
     layout("official", "*/validation-*.parquet", steps=(several,)),
+    layout("official_replies", "*/output.json", steps=(replied,)),
     layout("vlmevalkit_tsv", "MMMU_DEV_VAL.tsv", steps=(only("split", "validation"), tabular)),
 )
 

@@ -33,6 +33,9 @@ VERBS: Mapping[str, Verb] = {
     "eval": Verb("ask a model the questions of benchmarks and score its replies", "riddle eval model=nano task=pope limit=20"),
     "train": Verb("train a variant of the model", "riddle train model=nano", groups={"model": "train", "data": "train/data"}),
     "score": Verb("score replies made elsewhere", "riddle score task=docvqa data=val.json predictions=replies.jsonl"),
+    "reproduce": Verb(
+        "score published replies, and compare with the official scorers", "riddle reproduce cases=cases out=page.md", "cases"
+    ),
     "report": Verb("write the leaderboard of all finished runs", "riddle report runs=runs"),
     "serve": Verb("show the leaderboard in a browser while runs go on", "riddle serve runs=runs port=8080"),
     "compare": Verb("say what two models differ in, and how sure that is", "riddle compare nano nano_moe", ("a", "b")),

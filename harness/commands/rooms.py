@@ -21,7 +21,7 @@ STUDY: Final = "reports.studies.build:build_study"
 SERVE_RUNS: Final = "reports.serve:serve"
 SERVE: Final = "models.served.app:serve"
 LEADERBOARD: Final = "reports.leaderboard:build_leaderboard"
-COMPARE: Final = "reports.compared:compare_runs"
+REPRODUCTIONS: Final = "reports.reproductions:write_reproductions"
 COMPARE: Final = "reports.compared:compare_runs"
 
 CORPORA: Final[Mapping[str, str]] = {

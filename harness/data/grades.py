@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.data.replies import Reply, as_text, reply_of
+from harness.data.replies import Reply, as_text, chosen, reply_of
 from harness.data.reply_files import REPLY_FIELDS, Found, cut, files_of, open_records, plain_name
 from harness.errors import ReplyError
 
@@ -37,13 +37,17 @@ class Graded:
     judge: str = ""
 
 
-def read_grades(path: Path) -> list[list[Graded]]:
+def read_grades(path: Path, field: str | None = None) -> list[list[Graded]]:
     """Read the grades of a file, or of every file of a folder; one list a file.
+
+    Args:
+        path: file or folder.
+        field: holds what the judge said, where more than one might.
 
     Raises:
         ReplyError: a file is not there, does not parse, holds nothing, or has a record without anything that a judge says.
     """
-    read = [[_graded(found, file) for found in _records(open_records(file)[1])] for file in files_of(path)]
+    read = [[_graded(found, file, field) for found in _records(open_records(file)[1])] for file in files_of(path)]
     if not any(read):
         raise ReplyError(f"{path}: holds no grades")
     return read
@@ -60,10 +64,10 @@ def _records(found: Iterable[Found]) -> Iterator[Found]:
     yield from (Found(where=f"record {key}", value=value, key=key) for key, value in whole.items())
 
 
-def _graded(found: Found, path: Path) -> Graded:
+def _graded(found: Found, path: Path, field: str | None = None) -> Graded:
     value = found.value if isinstance(found.value, Mapping) else {"grade": found.value}
     fields = {plain_name(str(name)): one for name, one in value.items()}
-    name = _word_field(fields)
+    name = _word_field(fields) if field is None else chosen(fields, field)
     if name is None or (not found.key and not isinstance(found.value, Mapping)):
         raise ReplyError(
             f"{path} {found.where}: no id with a field that holds what a judge said (such as content, grade, score, "

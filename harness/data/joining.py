@@ -104,6 +104,20 @@ def _trials(samples: Sequence[Sample], replies: Sequence[Reply], texts: Question
             yield from in_order_of(name, samples, replies, texts, aligned_by)
     for rule in _by_question(_group_values(samples), texts):
         yield _try(rule, samples, replies, texts)
+    if aligned_by is None and _telling(samples, replies, texts):
+        yield in_order(samples, replies, texts, "")
+
+
+DIFFERENT = 0.9
+"""Share of the questions that must differ for their order to tell which sample is which."""
+
+
+def _telling(samples: Sequence[Sample], replies: Sequence[Reply], texts: Questions) -> bool:
+    """Whether all questions are alike in order, and so many different ones that no other order of the samples would do."""
+    different = {reply.question for reply in replies if reply.question}
+    if len(samples) != len(replies) or len(different) < DIFFERENT * len(replies):
+        return False
+    return all(reply.question and texts.exact(reply, number) for number, reply in enumerate(replies))
 
 
 def _share(trial: Trial, samples: Sequence[Sample], replies: Sequence[Reply]) -> float:

@@ -83,12 +83,13 @@ class ReplyFile:
     """The first record as it stands in the file, cut, for errors."""
 
 
-def read_replies(paths: Sequence[Path]) -> ReplyFile:
+def read_replies(paths: Sequence[Path], field: str | None = None) -> ReplyFile:
     """Recognise the layout of reply files and read them, in the order given.
 
     Args:
         paths: files, or folders of which every file with a known suffix is read; a folder within one names a sub-task, as where
             Video-Bench's judge writes a file a question.
+        field: holds the reply, where a record has several that might.
 
     Raises:
         ReplyError: a path does not exist, a file does not parse, its layout is not known, or its files differ in layout.
@@ -103,7 +104,7 @@ def read_replies(paths: Sequence[Path]) -> ReplyFile:
         below = "/".join(path.relative_to(given).parent.parts)
         for one in found:
             first = first or cut(one.value)
-            layout, name, reply = _reply(one if one.category else replace(one, category=below), shape, path)
+            layout, name, reply = _reply(one if one.category else replace(one, category=below), shape, path, field)
             layouts.setdefault(layout, path)
             fields.setdefault(name)
             replies.append(reply)
@@ -134,14 +135,14 @@ def _stem(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def _reply(found: Found, shape: str, path: Path) -> tuple[str, str, Reply]:
+def _reply(found: Found, shape: str, path: Path, field: str | None = None) -> tuple[str, str, Reply]:
     """Return the layout's name, the field of the reply, and the reply."""
     value = found.value
     if isinstance(value, dict):
         fields = {plain_name(str(name)): one for name, one in value.items()}
-        if {"docid"} <= fields.keys() and fields.keys() & {"resps", "filteredresps"}:
+        if field is None and {"docid"} <= fields.keys() and fields.keys() & {"resps", "filteredresps"}:
             return "lmms-eval samples", "resps", _from_lmms_eval(found, fields, path)
-        name = _reply_field(fields)
+        name = _reply_field(fields) if field is None else chosen(fields, field)
         if name is None:
             _no_reply(found, path)
         layout = _layout(fields, shape, found)
@@ -172,6 +173,11 @@ def _layout(fields: Mapping[str, Any], shape: str, found: Found) -> str:
     if shape == "lines":
         return "lines with tabs"
     return "records by id" if found.key else "list of records"
+
+
+def chosen(fields: Mapping[str, Any], name: str) -> str | None:
+    """Return a field that was asked for, in the spelling of `plain_name`; None where the record lacks it."""
+    return plain_name(name) if plain_name(name) in fields else None
 
 
 def _reply_field(fields: Mapping[str, Any]) -> str | None:

@@ -106,8 +106,13 @@ def cut(value: Any) -> str:
 
 
 def open_records(path: Path) -> tuple[str, Iterator[Found]]:
-    """Open a file by its content as far as that shows it, else by its suffix; return the shape and the records."""
+    """Open a file by its content as far as that shows it, else by its suffix; return the shape and the records.
+
+    Behind a known suffix there may be another word: ``replies.json.processed``.
+    """
     suffix = _suffix(path)
+    if suffix not in SUFFIXES:
+        suffix = next((one for one in map(str.lower, reversed(path.suffixes)) if one in SUFFIXES), suffix)
     if suffix == ".xlsx":
         return "table", _xlsx(path)
     if suffix == ARCHIVE:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from harness.task import Layout, Task
 
 __all__ = [
-    "Row", "Step", "data_folder", "find_files", "image_handles", "images", "layout", "listed", "media_below", "read_csv",
-    "read_fields", "read_json", "read_jsonl", "read_parquet", "read_records", "read_table", "read_text", "whole_json",
+    "Row", "Step", "data_folder", "find_files", "image_handles", "images", "layout", "layout_files", "listed", "media_below",
+    "read_csv", "read_fields", "read_json", "read_jsonl", "read_parquet", "read_records", "read_table", "read_text", "whole_json",
 ]  # fmt: skip
 
 Step = Callable[[Row, Path], Record | Iterable[Record]]
@@ -155,6 +155,22 @@ def _fits_by_suffix(candidate: Layout, where: Sequence[Path]) -> bool:
     """Whether files under other names are of the kind that the layout reads."""
     suffixes = {PurePosixPath(one).suffix for pattern in candidate.files for one in pattern.split("|")}
     return not where[0].is_dir() and all(PurePosixPath(plain_name(path)).suffix in suffixes for path in where)
+
+
+def layout_files(task: Task, paths: Sequence[Path]) -> list[Path]:
+    """Return those of some named files that one layout of a task needs, or some of them; all files where no layout knows any.
+
+    Benchmarks come with files that are no annotations, and with some twice, of which a layout's pattern prefers one.
+    """
+    found = [[_named(paths, pattern) for pattern in one.files] for one in task.layouts]
+    best = next(filter(all, filter(None, found)), None) or next(filter(any, found), [list(paths)])
+    return list(dict.fromkeys(path for some in best for path in some))
+
+
+def _named(paths: Sequence[Path], pattern: str) -> list[Path]:
+    """The files that bear a name of the first part of a pattern for which there are any."""
+    parts = ([path for path in paths if _named_by((one,), path)] for one in pattern.split("|"))
+    return next(filter(None, parts), [])
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
