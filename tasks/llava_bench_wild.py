@@ -13,6 +13,7 @@ from __future__ import annotations
 from harness.data.lookup import looked_up
 from harness.data.sources import images, layout
 from harness.data.steps import columns, media
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.prompts import fill
 from harness.task import Card, Task
 from harness.types import Generation, Record, Sample
@@ -28,6 +29,13 @@ LAYOUTS = (
     layout("official", "questions.jsonl", beside=("context.jsonl", "answers_gpt4.jsonl"), steps=OFFICIAL),
     layout("vlmevalkit_tsv", "LLaVABench.tsv", steps=(columns(question_id="index", text="question", gpt_answer="gpt4_ans"),)),
     layout("hf_parquet", "**/train-*.parquet", steps=(columns(text="question"),)),
+)
+
+FILES = ("questions.jsonl", "context.jsonl", "answers_gpt4.jsonl", "images/*")
+SOURCES = (
+    on_hub("liuhaotian/llava-bench-in-the-wild", *FILES, layout="official"),
+    vlmevalkit("LLaVABench", "d382a093f749a697820d3dadd61c8428"),
+    on_hub("lmms-lab/llava-bench-in-the-wild", "data/train-*.parquet"),
 )
 
 
@@ -50,6 +58,7 @@ TASKS = (
         name="llava_bench_wild",
         card=Card.of(__doc__, split="all", n=60),
         layouts=LAYOUTS,
+        sources=SOURCES,
         to_sample=to_sample,
         prompt=fill("{question}"),
         conventions=llava.CONVENTIONS,

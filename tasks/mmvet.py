@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from harness.data.sources import images, layout
 from harness.data.steps import columns, media
+from harness.fetch.sources import on_hub, vlmevalkit
 from harness.prompts import fill
 from harness.task import Card, Task
 from harness.types import Generation, Record, Sample
@@ -43,6 +44,7 @@ TASKS = (
         name="mmvet",
         card=Card.of(__doc__, split="all", n=218),
         layouts=LAYOUTS,
+        sources=(vlmevalkit("MMVet", "748aa6d4aa9d4de798306a63718455e3"), on_hub("lmms-lab/MMVet", "data/test-*.parquet")),
         to_sample=to_sample,
         prompt=fill("{question}"),
         conventions={"official": mmvet.GRADED},
