@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from reports.answers import place_of
 from reports.load import Run, SampleRow
-from reports.overlay import Box, Boxes, boxes_of, overlap
+from reports.overlay import Place, Places, agreement, is_region, places_of, region_text, regions_of
 from reports.pages import FLAGS
 from reports.pictures import Shelf, Shown
 from reports.stored import Asked
@@ -23,11 +23,11 @@ VERDICTS = ("right", "partly", "wrong", "unscored")
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A part of a prompt as it is drawn: a text or a picture with boxes over it."""
+    """A part of a prompt as it is drawn: a text or a picture with places over it."""
 
     text: Markup | None = None
     picture: Shown | None = None
-    boxes: tuple[Box, ...] = ()
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +110,11 @@ class Drawing:
 
     def entry(self, row: SampleRow, other: SampleRow | None) -> Entry:
         """Draw one sample, with the other model's row if there is one."""
-        boxes = boxes_of(row, _frame(self.run), other, _frame(self.beside) if self.beside else "")
+        places = places_of(row, _frame(self.run), other, _frame(self.beside) if self.beside else "")
         asked = self.asked.parts(row.keys)
-        prompts = tuple(tuple(_pieces(parts, self.shelf, boxes)) for parts in asked)
+        prompts = tuple(tuple(_pieces(parts, self.shelf, places)) for parts in asked)
         prompt = "\n".join(str(part["text"]) for parts in asked for part in parts if "text" in part)
-        drawn = [box for prompt in prompts for piece in prompt for box in piece.boxes]
+        drawn = [place for prompt in prompts for piece in prompt for place in piece.places]
         return Entry(
             id=visible(row.sample_id, 200),
             anchor=anchor(row.sample_id),
@@ -124,7 +124,7 @@ class Drawing:
             prompts=prompts,
             answer=_answer(row, drawn, "prediction", prompt),
             beside=None if other is None else _answer(other, drawn, "beside", prompt),
-            references=tuple(visible(reference, 500) for reference in row.references),
+            references=tuple(_references(row)),
             groups=tuple((name, value) for name, value in row.groups.items() if value),
         )
 
@@ -133,7 +133,14 @@ def _frame(run: Run) -> str:
     return run.frames.get(run.convention, "")
 
 
-def _answer(row: SampleRow, boxes: Sequence[Box], kind: str, prompt: str) -> Answer:
+def _references(row: SampleRow) -> Iterator[Markup]:
+    """The acceptable answers; regions are all to be found, so they stand together."""
+    regions = regions_of(row.references)
+    texts = ["\n".join(map(region_text, regions))] if regions else row.references
+    return (visible(text, 2000 if regions else 500) for text in texts)
+
+
+def _answer(row: SampleRow, places: Sequence[Place], kind: str, prompt: str) -> Answer:
     return Answer(
         verdict=verdict(row),
         flags=flags_of(row),
@@ -141,12 +148,12 @@ def _answer(row: SampleRow, boxes: Sequence[Box], kind: str, prompt: str) -> Ans
         answer=visible(_as_text(row.prediction), 500),
         reason=None if row.reason is None else visible(row.reason, 500),
         failed=None if row.failed is None else visible(row.failed, 500),
-        why=_why(row, boxes, kind),
+        why=_why(row, places, kind),
         scores=tuple((name, f"{value:.4g}") for name, value in row.scores.items() if not math.isnan(value)),
     )
 
 
-def _why(row: SampleRow, boxes: Sequence[Box], kind: str) -> str:
+def _why(row: SampleRow, places: Sequence[Place], kind: str) -> str:
     """Where a score comes from, in words, as far as the row tells it."""
     if row.failed is not None or row.missing:
         return "no reply to score; it stays in the number"
@@ -154,9 +161,8 @@ def _why(row: SampleRow, boxes: Sequence[Box], kind: str) -> str:
         return "not scored: it needs a judge"
     if row.reason is not None:
         return "no answer could be read from the reply"
-    own, truth = ([box for box in boxes if box.kind == one] for one in (kind, "reference"))
-    if own and truth:
-        return f"overlap (IoU) {max(overlap(own[0], box) for box in truth):.2f} with the reference"
+    if where := agreement(places, kind):
+        return where
     same = _as_text(row.prediction).strip().casefold() in {reference.strip().casefold() for reference in row.references}
     if verdict(row) == "wrong":
         return "the answer equals a reference, yet the scorer gives nothing" if same else "the answer is not the reference"
@@ -164,13 +170,15 @@ def _why(row: SampleRow, boxes: Sequence[Box], kind: str) -> str:
 
 
 def _as_text(answer: Any) -> str:
+    if isinstance(answer, list) and answer and all(map(is_region, answer)):
+        return "\n".join(map(region_text, answer))
     return answer if isinstance(answer, str) else "" if answer is None else json.dumps(answer, ensure_ascii=False)
 
 
-def _pieces(parts: Sequence[Mapping[str, Any]], shelf: Shelf, boxes: Boxes) -> Iterator[Piece]:
+def _pieces(parts: Sequence[Mapping[str, Any]], shelf: Shelf, places: Places) -> Iterator[Piece]:
     for part in parts:
         if "text" in part:
             yield Piece(text=visible(str(part["text"])))
         else:
             shown = shelf.put(part)
-            yield Piece(picture=shown, boxes=boxes(shown.width, shown.height) if shown.name and not shown.clip else ())
+            yield Piece(picture=shown, places=places(shown.width, shown.height) if shown.name and not shown.clip else ())

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -104,6 +106,27 @@ def test_an_answer_that_is_no_box_leaves_the_reference_alone(runs: Path, tmp_pat
     text = page(runs, tmp_path)
     assert text.count('<rect class="reference"') == 1
     assert text.count('<rect class="prediction"') == 0
+
+
+def test_points_and_labelled_regions_are_drawn_and_told_apart(runs: Path, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png", (400, 300))
+    regions: list[Any] = [{"label": "<dog>", "box": [0.02, 0.1, 0.15, 0.25]}, {"label": "cat", "points": [[0.1, 0.1]]}]
+    truth = ({"label": "dog", "box": [12, 18, 62, 82]}, {"label": "cat", "points": [[5, 6, 2], [0, 0, 0]]})
+    crowd = {"label": "people", "box": [1, 1, 9, 9], "ignored": True}
+    nothing = {"label": "", "box": [0, 0, 0, 0], "ignored": True}
+    items = [
+        Item(id="click", prediction=[0.5, 0.25], references=("100,100,180,180",), picture=picture),
+        Item(id="many", prediction=regions, references=tuple(map(json.dumps, (*truth, crowd))), picture=picture),
+        Item(id="none", prediction=[], references=(json.dumps(nothing),), picture=picture),
+        Item(id="odd", prediction=[{"label": "x", "box": ["a"] * 4}], references=(json.dumps(truth[0]),), picture=picture),
+    ]
+    write_run(runs, "nano", "detection", items=items, **{"task.frames": {"official": "unit"}})
+    text = page(runs, tmp_path)
+    assert '<path class="prediction" d="M200.0,75.0 ' in text and "the point lies 32 pixels outside" in text
+    assert text.count('<rect class="reference"') == 3 and text.count('<rect class="reference ignored"') == 1
+    assert ">&lt;dog&gt;</text>" in text and "<dog>" not in text and text.count('<path class="reference"') == 1
+    assert "2 named, 2 to find" in text and "people: 1, 1, 9, 9 not counted" in text and "nothing: 0, 0, 0, 0 not counted" in text
+    assert re.findall('<span class="key ([a-z ]*)"', text)[:2] == ["reference box", "prediction point"]
 
 
 def test_four_numbers_as_text_elsewhere_are_no_box(runs: Path, tmp_path: Path) -> None:
