@@ -51,19 +51,22 @@ def model_of(name: str, settings: Sequence[str] = ()) -> Model:
 class RiddleLM(LM):  # type: ignore[misc]  # lm-eval's base has no types
     """A model of riddle's, asked by lm-eval."""
 
-    def __init__(self, model: str | Model = "nano", batch_size: Any = None, device: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self, model: str | Model = "nano", batch_size: Any = None, device: Any = None, place: str | None = None, **settings: Any
+    ) -> None:
         """Build the model.
 
         Args:
             model: its name in ``conf/model``, or the model itself.
             batch_size: lm-eval's; models here make their own batches.
-            device: lm-eval's ``--device``, for models that have the setting.
+            device: lm-eval's, which its command fills in unasked (``cuda:0``), so it is not used.
+            place: the model's ``device``.
             settings: of the model, as ``riddle ls model NAME`` lists them.
         """
         super().__init__()
         chosen = {name: value for name, value in settings.items() if name != "max_batch_size"}
-        if device is not None:
-            chosen["device"] = device
+        if place is not None:
+            chosen["device"] = place
         words = [f"model.{name}={value}" for name, value in chosen.items()]
         self.model = model_of(model, words) if isinstance(model, str) else model
 

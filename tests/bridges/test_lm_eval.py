@@ -105,8 +105,6 @@ def test_the_scores_tell_documents_apart(theirs):
     """A test on scores that are all 0 or all 1 would hold nothing."""
     closed = theirs["results"]["closed"]
     assert 0 < closed["acc,none"] < 1 or 0 < closed["acc_norm,none"] < 1
-    replies = {one["filtered_resps"][0] for one in theirs["samples"]["open"]}
-    assert replies
 
 
 def test_what_cannot_be_asked_is_refused_by_name(folder, nano):
@@ -130,4 +128,6 @@ def test_the_model_is_in_lm_evals_registry():
     import models.bridges.lm_eval as bridge
 
     assert get_model("riddle") is bridge.RiddleLM
+    made = get_model("riddle").create_from_arg_obj({"model": "nano", "threads": 0}, {"device": "cuda:0", "batch_size": 1})
+    assert made.model.name == "nano"  # the command fills in a device by itself
     assert Path(bridge.__file__).name == "lm_eval.py"
