@@ -19,6 +19,7 @@ from harness.data.replies import Reply, ReplyFile
 from harness.errors import ConfigError
 from harness.judging import UNJUDGED, needed, with_judge
 from harness.metrics.aggregate import Estimate, Rows, aggregate
+from harness.metrics.positions import with_positions
 from harness.results import Result
 from harness.scoring import score_judged, score_reply
 from harness.store import Stored
@@ -131,7 +132,10 @@ def mean_of_runs(result: Result, convention: Convention, by_run: Sequence[Sequen
     The mean of the runs and the metric of the mean rows differ only where a metric is no mean, such as a rounded ratio.
     """
     confidence = result.run["confidence"]
-    runs = [{one.name: one.value for one in aggregate(Rows.of(rows), convention.metrics, confidence)} for rows in by_run]
+    tables = list(map(Rows.of, by_run))
+    runs = [
+        {one.name: one.value for one in aggregate(rows, with_positions(convention.metrics, rows), confidence)} for rows in tables
+    ]
     unjudged = sum((row.parsed.reason or "").startswith(UNJUDGED) for row in map(mean_row, zip(*by_run, strict=True)))
     values = [run[result.primary] for run in runs]
     told = {

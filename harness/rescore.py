@@ -130,11 +130,12 @@ def aggregated(
 ) -> Result:
     """Compute the metrics of a convention from the rows in the folder; nothing is written."""
     from harness.metrics.aggregate import Rows, aggregate
+    from harness.metrics.positions import with_positions
 
     convention = convention_of(task, name)
     rows = Rows.read(folder / results.scores_name(results.suffix_of(run, name, judge)))
     try:
-        metrics = aggregate(rows, convention.metrics, run["confidence"])
+        metrics = aggregate(rows, with_positions(convention.metrics, rows), run["confidence"])
     except KeyError as error:
         raise ConfigError(f"task {task.name!r}, convention {name!r}: a metric has {error.args[0]}") from error
     flags = rows.flags

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from harness.errors import DatasetError, ResultError
 from harness.judging import UNJUDGED, Judging, needed, with_judge
+from harness.metrics.positions import POSITION, position_of
 from harness.store import Stored
 from harness.task import Convention
 from harness.types import Parsed, Sample, Scored
@@ -127,12 +128,18 @@ def _score_one(convention: Convention, one: Answered) -> Scored:
     return _row(one if failed == one.failed else one._replace(failed=failed), parsed, scores)
 
 
+def _groups(sample: Sample) -> Mapping[str, str]:
+    """The groups of a sample, and where it has options the position of the right one."""
+    position = position_of(sample) if sample.options and POSITION not in sample.groups else ""
+    return {**sample.groups, POSITION: position} if position else sample.groups
+
+
 def _row(one: Answered, parsed: Parsed, scores: Mapping[str, float]) -> Scored:
     sample = one.sample
     return Scored(
         sample_id=sample.id,
         cluster=sample.cluster,
-        groups=sample.groups,
+        groups=_groups(sample),
         reply=one.reply,
         parsed=parsed,
         scores=scores,

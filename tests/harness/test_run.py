@@ -46,6 +46,8 @@ def test_a_run_asks_every_sample_once_and_scores_it(tmp_path: Path, data: Path) 
         ("accuracy", 0.5, "percent"),
         ("accuracy/0", 1.0, "percent"),
         ("accuracy/1", 0.0, "percent"),
+        ("position/A", 1.0, "percent"),
+        ("position/B", 0.0, "percent"),
     ]
     assert load_results(tmp_path / "runs") == [result]
 
