@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -119,14 +119,17 @@ class _Pass:
             self.chunk = self.ask()
 
 
-def work(order: Order, receive: Callable[[], Chunk | None], send: Callable[[Message], None]) -> None:
-    """Load the model and answer what is received until that is None; the run's errors are the last thing that is sent."""
+def work(order: Order, receive: Callable[[], Chunk | None], send: Callable[[Message], None], *, log: bool = True) -> None:
+    """Load the model and answer what is received until that is None; the run's errors are the last thing that is sent.
+
+    ``log`` sends what is logged, too; not for a worker in the crew's own process.
+    """
 
     def ask() -> Chunk | None:
         send(Asks())
         return receive()
 
-    with _log_sent(send):
+    with _log_sent(send) if log else nullcontext():
         try:
             model = order.build()
             send(introduction(model))
