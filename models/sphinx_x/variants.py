@@ -41,7 +41,7 @@ def _small(
     )
 
 
-_NANO = Backbone(vocab=1024, width=160, layers=5, heads=5, kv_heads=5, ffn=448, max_positions=1024, init_std=0.05)
+_NANO = Backbone(vocab=1024, width=128, layers=8, heads=4, kv_heads=4, ffn=352, max_positions=1024, init_std=0.05)
 
 NANO = _small("nano", size=48, widths=(32, 64, 128), depths=(1, 2, 2), vit=(96, 3, 3), backbone=_NANO)
 """Trained here on the mini world; weights in the repository."""
@@ -49,7 +49,7 @@ NANO = _small("nano", size=48, widths=(32, 64, 128), depths=(1, 2, 2), vit=(96, 
 NANO_MOE = replace(
     NANO,
     name="nano_moe",
-    backbone=replace(_NANO, kind="mixtral", ffn=384, experts=8, active_experts=2, load_balance=0.01),
+    backbone=replace(_NANO, kind="mixtral", ffn=304, experts=8, active_experts=2, load_balance=0.01),
 )
 """``nano`` with eight experts a layer, two active; each is somewhat narrower, so that the weights stay below 20 MB."""
 
