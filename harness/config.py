@@ -406,7 +406,7 @@ class CompareConfig(CommonConfig):
         correction: of p over several benchmarks: holm (no false finding at all) or bh (share of false findings)
         margin: a difference that matters, in the metric's unit (percent as a fraction), for the number of samples needed
         seed: decides the draws of tests that are not exact
-        out: Markdown file to write
+        out: folder for a page with both replies to every flipped sample, or a Markdown file (out=compare.md)
         confidence: of the intervals; what is left is the level of the tests
     """
 
@@ -603,11 +603,13 @@ class BenchConfig(CommonConfig):
     """Measure riddle itself.
 
     Attributes:
-        bench: startup, engine, generate, scoring, video, views, routing, train, coverage or report
+        bench: startup, engine, scale, generate, scoring, video, views, routing, train, coverage or report
         options: settings of that measurement, such as items=500
     """
 
-    bench: Literal["startup", "engine", "generate", "scoring", "video", "views", "routing", "train", "coverage", "report"]
+    bench: Literal[
+        "startup", "engine", "scale", "generate", "scoring", "video", "views", "routing", "train", "coverage", "report"
+    ]
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -46,6 +46,7 @@ GATES: Final[Mapping[str, str]] = {
 BENCHES: Final[Mapping[str, str]] = {
     "startup": "harness.bench.startup:bench_startup",
     "engine": "harness.bench.engine:bench_engine",
+    "scale": "harness.bench.scale:bench_scale",
     "scoring": "harness.bench.scoring:bench_scoring",
     "video": "harness.bench.video:bench_video",
     "generate": "models.sphinx_x.bench:bench_generate",

@@ -61,7 +61,8 @@ def test_a_crew_with_one_killed_leaves_the_files_of_one_process(alone: tuple[Pat
     folder, expected = alone
     name = f"{engine}{n}"
     cheap = ["engine.cpus=0.1"] if engine == "ray" else []
-    words = [f"engine={engine}", f"engine.n={n}", "engine.chunk=4", *cheap, f"runs={name}", "+model.die_after=5", "+model.pause_s=0.02"]
+    dying = ["+model.die_after=5", "+model.pause_s=0.02"]
+    words = [f"engine={engine}", f"engine.n={n}", "engine.chunk=4", *cheap, f"runs={name}", *dying]
     done = riddle(folder, *words, log=f"{name}.log")
     assert done.returncode == 0, done.stderr
     check(folder, name, expected, deaths=1)
