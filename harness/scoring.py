@@ -42,6 +42,7 @@ def score_reply(
     missing: bool = False,
     truncated: bool = False,
     keys: tuple[str, ...] = (),
+    weights: tuple[float, ...] = (),
 ) -> Scored:
     """Parse and score one reply.
 
@@ -53,8 +54,9 @@ def score_reply(
         missing: whether a file of replies has none for this sample.
         truncated: whether the reply ended at the token limit.
         keys: the request keys behind the reply.
+        weights: log-probabilities of the choices, where they were weighed instead of written.
     """
-    return _score_one(convention, Answered(sample, reply, failed, missing, truncated, keys))
+    return _score_one(convention, Answered(sample, reply, failed, missing, truncated, keys, weights))
 
 
 class Answered(NamedTuple):
