@@ -1,6 +1,7 @@
 """A comparison in words and numbers: as Markdown, and as one JSON value with the work done (`riddle compare`).
 
-Not here: what is compared and how (`reports.compare`); the terminal (`harness.commands.compare`); the page in HTML.
+Not here: what is compared and how (`reports.compare`); the terminal (`harness.commands.compare`); the page
+(`reports.compare_page`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from reports.compare import Compared, Comparison, Correction, How, compare
+from reports.compare_page import write_page
 from reports.effects import Effect, Flip
+from reports.pages import write
 from reports.visible import plain
 
 MOST_FLIPS = 20
@@ -33,16 +36,25 @@ def compare_runs(
     leaderboard: Path | None = None,
     out: Path | None = None,
 ) -> dict[str, Any]:
-    """Compare (`reports.compare.compare`), write Markdown to ``out`` if it is given, and return all of it as JSON has it."""
+    """Compare (`reports.compare.compare`), write it to ``out`` if that is given, and return all of it as JSON has it."""
     how = How(metric=metric, allow=tuple(allow), confidence=confidence, margin=margin, seed=seed, leaderboard=leaderboard)
     compared = compare(a, b, runs, convention=convention, correction=correction, how=how)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(as_markdown(compared), encoding="utf-8")
+    file = None if out is None else _write(compared, out)
     record = dataclasses.asdict(compared)
     for one, found in zip(record["comparisons"], compared.comparisons, strict=True):
         one["differences"] = [str(difference) for difference in found.differences]
-    return {"kind": "comparison", **record, "file": None if out is None else str(out)}
+    return {"kind": "comparison", **record, "file": None if file is None else str(file)}
+
+
+def _write(compared: Compared, out: Path) -> Path:
+    """Write a Markdown file, or a page with Markdown beside it into a folder; return the file to open."""
+    if out.suffix == ".md":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write(out, as_markdown(compared))
+        return out
+    page = write_page(compared, out)
+    write(out / "compare.md", as_markdown(compared))
+    return page
 
 
 def as_markdown(compared: Compared) -> str:

@@ -52,6 +52,8 @@ class Composite:
 def composite(parts: Sequence[Part], *, confidence: float = 0.95) -> Composite:
     """Sum the means of the parts, each times its weight; ``p`` is two-sided, of the sum being 0 (Student's t).
 
+    With fewer than two clusters, error, interval and ``p`` are NaN.
+
     Raises:
         ValueError: there is no part, or one of them has no unit.
     """
@@ -68,7 +70,8 @@ def composite(parts: Sequence[Part], *, confidence: float = 0.95) -> Composite:
         np.add.at(psi, [codes[code] for code in own], part.weight * sums)
         value += part.weight * float(part.values.mean())
     second = float((psi**2).sum())
-    se, freedom = math.sqrt(second), float(degrees(second, float((psi**4).sum()), count))
+    se = math.sqrt(second) if count > 1 else math.nan  # influences of a single joint cluster cancel, which is no certainty
+    freedom = float(degrees(second, float((psi**4).sum()), count))
     low, high = symmetric(value, se, freedom, confidence)
     p = math.nan if math.isnan(se) else float(2 * stdtr(freedom, -abs(value) / se)) if se > 0 else float(value == 0)
     before = sum(len(codes) for codes in joint)

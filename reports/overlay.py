@@ -1,7 +1,7 @@
 """Places to draw over a picture, in its pixels: boxes and points, of the references and of the answers.
 
 Answers come in three forms: four numbers (a box), two (a point), both in the frame that the run's convention declares, and lists
-of labelled regions (`harness.regions`), one of which a reference is in JSON. Not here: how a place looks (``samples.html.j2``).
+of labelled regions (`harness.regions`), one of which a reference is in JSON. Not here: how a place looks (``sample.html.j2``).
 """
 
 from __future__ import annotations

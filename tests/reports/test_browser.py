@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reports.bench import write_runs
+from reports.compared import compare_runs
 from reports.leaderboard import build_leaderboard
 from reports.samples import PAGE
+from reports.site import Site
 from tests.reports.conftest import Item, write_picture, write_run
+from tests.reports.test_serve import served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -345,3 +349,53 @@ CONTRAST = """() => {
   }
   return poor;
 }"""
+
+
+def test_a_comparison_leads_from_the_forest_to_both_replies_and_on_to_the_report(browser: Browser, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png")
+    right = [i % 3 > 0 for i in range(60)]
+    old = [Item(id=f"s/{i}", reply=f"old says {i}", score=float(hit), picture=picture) for i, hit in enumerate(right)]
+    new = [replace(item, reply=f"new <b>says</b> {i}", score=float(i != 1)) for i, item in enumerate(old)]
+    for name, items in (("old", old), ("new", new)):
+        write_run(tmp_path / "runs", name, items=items)
+        write_run(tmp_path / "runs", name, "docvqa", items=items)
+    board = build_leaderboard(tmp_path / "runs", tmp_path / "leaderboard").index.parent
+    found = compare_runs(["old"], ["new"], tmp_path / "runs", leaderboard=board, out=tmp_path / "compared")
+    assert (tmp_path / "compared" / "compare.md").is_file()
+    with Visit(browser, Path(found["file"]).as_uri()) as visit:
+        page = visit.page
+        assert visit.problems == [] and visit.requests == [Path(found["file"]).as_uri()]
+        assert page.locator("h1").inner_text() == "new against old"
+        assert "better on 2 of 2" in page.locator("header.top").inner_text()
+        assert "mean of these" in (page.locator(".figures svg").text_content() or "")
+        page.get_by_role("link", name="POPE").click()
+        section = page.locator("section", has=page.locator("h2", has_text="POPE"))
+        assert section.locator("h3").all_inner_texts()[:2] == ["1 right to wrong", "Prompt, as sent"]
+        section.locator(".flips a").first.click()
+        sample = page.locator("article:target")
+        assert sample.locator("h2").inner_text() == "s/1" and sample.locator("svg").is_visible()
+        assert [one.split("\n")[0] for one in sample.locator(".answer").all_inner_texts()] == ["old ✓ right", "new ✗ wrong"]
+        assert "old says 1" in sample.inner_text() and "new <b>says</b> 1" in sample.inner_text()
+        section.get_by_role("link", name="in the report").first.click()
+        assert page.locator("h1").inner_text() == "new on POPE"
+        assert page.locator("article:target h2, article.target h2").inner_text() == "s/1"
+        page.get_by_role("link", name="Leaderboard").click()
+        assert page.locator("h1").inner_text() == "Leaderboard" and visit.problems == []
+
+
+def test_a_served_board_follows_the_runs(browser: Browser, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs", "nano", value=0.7)
+    write_run(tmp_path / "runs", "later", complete=False)
+    site = Site(tmp_path / "runs", tmp_path / "made", title="Live")
+    with served(site) as port, Visit(browser, f"http://localhost:{port}/") as visit:
+        page = visit.page
+        running = page.locator("#live li").inner_text()
+        assert running.startswith("later on POPE") and "8 of 8 answered" in running
+        page.get_by_role("link", name="70.0").click()
+        assert page.locator("h1").inner_text() == "nano on POPE" and page.locator("article").count() == 8
+        page.get_by_role("link", name="Leaderboard").click()
+        write_run(tmp_path / "runs", "moe", value=0.8)
+        site.refresh()
+        page.get_by_role("link", name="80.0").wait_for(timeout=15_000)
+        assert all(url.startswith(f"http://localhost:{port}/") for url in visit.requests)
+        assert visit.problems == []

@@ -168,3 +168,10 @@ class TestComposite:
             media={0: frozenset("ab"), 1: frozenset("bc"), 2: frozenset("d")},
         )
         assert composite([one]).clusters == 2
+
+    def test_a_single_joint_cluster_has_no_error_and_claims_no_certainty(self) -> None:
+        media = {code: frozenset("a") for code in range(3)}
+        parts = [Part(weight=1, values=np.arange(3.0) + shift, cluster=np.arange(3), media=media) for shift in (0, 1)]
+        found = composite(parts)
+        assert found.clusters == 1 and found.value == 3
+        assert np.isnan([found.se, found.low, found.high, found.p]).all()
