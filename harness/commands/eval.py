@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import shlex
 import sys
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 CONFIG = EvalConfig
 
+_log = logging.getLogger("riddle.eval")
+
 GO_ON = "all replies are stored; the same command with judge=openai, local or replay goes on from them"
 """What to do where nobody has judged."""
 
@@ -58,6 +61,8 @@ def _run(config: EvalConfig, tasks: Sequence[Task], settings: Settings, model: M
         from harness.commands.dry import preview
 
         return Outcome(tuple(preview(task, model, place, settings) for task, place in zip(tasks, places, strict=True)))
+    if len(tasks) > 1:
+        _log.info("%s is loaded once for %d benchmarks: %s", model.name, len(tasks), ", ".join(task.name for task in tasks))
     results: list[dict[str, Any]] = []
     problems = []
     for task, place in zip(tasks, places, strict=True):
