@@ -29,7 +29,7 @@ from harness.types import Request, Text
 from models.sphinx_x import checkpoint
 from models.sphinx_x.engine import Engine, EngineOptions
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.pictures import Pictures
+from models.sphinx_x.pictures import Pictures, views_together
 from models.sphinx_x.plugin import weights_folder
 from models.sphinx_x.schedule import group_of
 from models.sphinx_x.template import cut_reply
@@ -164,12 +164,13 @@ class _Transformers:
     def prompts(self, requests: Sequence[Request]) -> list[tuple[Request, Tensor]]:
         """Each request with the embeddings of its prompt, [positions, width]."""
         found: list[tuple[Request, Tensor]] = []
-        for window, visual in Pictures(self._model, threads=0, batch=32).windows(requests, size=1024):
+        pictures = Pictures(self._model, threads=0, batch=views_together(self._model.variant))
+        for window, visual in pictures.windows(requests, size=1024):
             for request in window:
                 shown = visual.get(group_of(request))
                 text = "\n".join(part.text for part in request.parts if isinstance(part, Text))
-                pictures = [shown] if isinstance(shown, Tensor) else []
-                found.append((request, self._model.splice(pictures, self._tokenizer.encode_prompt(text))))
+                own = [shown] if isinstance(shown, Tensor) else []
+                found.append((request, self._model.splice(own, self._tokenizer.encode_prompt(text))))
         return found
 
     @torch.inference_mode()

@@ -28,7 +28,7 @@ Attend = Callable[[int, Tensor | None, Tensor, Tensor], Tensor | None]
 
 It keeps the keys and values; without queries that is all it does."""
 
-DENSE_CHUNK, SPARSE_CHUNK = 640, 1600
+DENSE_CHUNK, SPARSE_CHUNK = 1280, 1600
 """Prefix tokens that run together on a CPU: more would leave its caches, and experts need more to have enough each."""
 
 ROOM = 32

@@ -26,7 +26,7 @@ from harness.types import Failure, Request, Response, Text
 from models.sphinx_x.decoder import Decoder, Prefixes, Rows
 from models.sphinx_x.kept import Kept
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.pictures import Pictures, Visual
+from models.sphinx_x.pictures import Pictures, Visual, views_together
 from models.sphinx_x.replies import Replies, Reply, close_calls
 from models.sphinx_x.routing import Asked, Detail, Tracer, TracingDecoder
 from models.sphinx_x.schedule import Group, Prompt, group_of, plan
@@ -48,7 +48,7 @@ class EngineOptions:
         batch_tokens: positions of the prompts in one batch.
         window: requests taken from the stream before batches are planned.
         threads: workers that decode pictures ahead; 0 decodes them when they are needed.
-        encode_batch: views that go through the encoders together, about.
+        encode_batch: views that go through the encoders together, about; by default 64 small ones or 32 (`views_together`).
         long_prompts: what becomes of a prompt that leaves no room for its reply: a recorded failure, or its text cut from the
             left (as the published code does), with a warning in the log.
         trace_routing: whether responses to `Engine.generate` carry traces of which experts their tokens went to (``routing``).
@@ -58,14 +58,15 @@ class EngineOptions:
     batch_tokens: int = 16384
     window: int = 1024
     threads: int = 2
-    encode_batch: int = 32
+    encode_batch: int | None = None
     long_prompts: Literal["fail", "cut"] = "fail"
     trace_routing: Detail = "none"
 
     def __post_init__(self) -> None:
         for name, least in (("max_batch", 1), ("batch_tokens", 1), ("window", 1), ("encode_batch", 1), ("threads", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"model.{name}={getattr(self, name)} (must be at least {least})")
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"model.{name}={value} (must be at least {least})")
         if self.long_prompts not in ("fail", "cut"):
             raise ConfigError(f"model.long_prompts={self.long_prompts!r} (must be fail or cut)")
         if self.trace_routing not in get_args(Detail):
@@ -91,7 +92,7 @@ class Engine:
         else:
             self._decoder = decoder = TracingDecoder(model.language_model, model.expert_names)
             self._tracer = Tracer(decoder, model.variant.views, self.options.trace_routing == "tokens")
-        self._pictures = Pictures(model, self.options.threads, self.options.encode_batch)
+        self._pictures = Pictures(model, self.options.threads, self.options.encode_batch or views_together(model.variant))
         if self._tracer:
             self._pictures.views = {}
         self._prefixes = Kept(PREFIX_BYTES)

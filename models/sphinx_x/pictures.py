@@ -34,6 +34,9 @@ Visual = Mapping[str, Tensor | Failure]
 VISUAL_BYTES = 512 * 2**20
 """Memory that encoded pictures may take; those of one window take at most half of it."""
 
+SMALL_VIEW = 96
+"""Side in pixels up to which views are small: 64 of them take tens of megabytes while they are encoded."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
@@ -119,6 +122,11 @@ class Pictures:
         if self.views is not None:
             self.views |= {group: view_numbers(several, self._model.variant) for group, several in seen}
         return found
+
+
+def views_together(variant: Variant) -> int:
+    """How many views are encoded in one batch by default: small ones need more of each other to fill a matrix product."""
+    return 64 if max(encoder.input_size for encoder in variant.visual_experts) <= SMALL_VIEW else 32
 
 
 def _with_new_pictures(cut: Iterable[list[Request]], known: Callable[[str], bool]) -> Iterator[Request | list[Request]]:

@@ -100,7 +100,8 @@ def views_of(image: Image, variant: Variant, *, tiles: bool = True) -> Views:
     empty = empty_views(image.width, image.height, variant, tiles=tiles)
     keep = [index for index, flag in enumerate(empty) if not flag]
     pixels = cut(square(image, variant)[None], variant, tiles=tiles)
-    return Views(empty, {size: views[0, keep] for size, views in pixels.items()})
+    # an index would copy what is kept whole
+    return Views(empty, {size: views[0, keep] if any(empty) else views[0] for size, views in pixels.items()})
 
 
 def views_of_prompt(images: Sequence[Image], variant: Variant) -> list[Views]:

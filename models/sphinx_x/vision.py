@@ -56,7 +56,11 @@ class ConvNext(nn.Module):
                 module.eps = encoder.norm_eps  # transformers hard-codes 1e-6 in some of them
 
     def forward(self, views: Tensor) -> Tensor:
-        """[n, 3, size, size] -> [n, cells, channels], row-major."""
+        """[n, 3, size, size] -> [n, cells, channels], row-major.
+
+        Channels lie last in memory: ConvNeXt's norms and linear layers want them there, so that nothing is copied around them.
+        """
+        views = views.contiguous(memory_format=torch.channels_last)
         cells = self.trunk(views).last_hidden_state.flatten(2).transpose(1, 2)
         return cast(Tensor, self.trunk.layernorm(cells))
 
