@@ -180,6 +180,7 @@ def run(tmp_path: Path, folder: Path) -> Path:
     return evaluate(toy_task(), model, write_toy(tmp_path / "data", n=6), Settings(), tmp_path / "runs").folder
 
 
+@torch.no_grad()
 def test_informed_criteria_keep_what_they_say(run: Path) -> None:
     load = pruning.load_of([run], "count", (2, 4))
     assert load.sum() > 0
