@@ -126,9 +126,7 @@ def load_result(folder: Path, convention: str | None = None) -> Result:
     record = read_json(folder / result_name(None if own else convention))
     try:
         metrics = tuple(Estimate(**_numbers(one)) for one in record["metrics"])
-        fields: dict[str, Any] = {
-            name: record[name] for name in Result.__dataclass_fields__ if name not in _ODD
-        }
+        fields: dict[str, Any] = {name: record[name] for name in Result.__dataclass_fields__ if name not in _ODD}
     except (KeyError, TypeError) as error:
         raise ResultError(f"{folder}: its result.json lacks or does not know {error}; score the run again") from error
     return Result(folder=folder, run=run, metrics=metrics, judge=record.get("judge"), usage=record.get("usage"), **fields)

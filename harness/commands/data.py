@@ -36,9 +36,7 @@ def _converted(config: DataConfig) -> Outcome:
     """Write a model's folder in another form."""
     if config.target is None or config.format is None:
         raise ConfigError("from, to and format: say all three, such as from=FOLDER to=FOLDER format=riddle")
-    rows = function(CONVERT)(
-        config.source, config.target, config.format, shards=config.shards, max_shard_mb=config.max_shard_mb
-    )
+    rows = function(CONVERT)(config.source, config.target, config.format, shards=config.shards, max_shard_mb=config.max_shard_mb)
     return Outcome(tuple(rows))
 
 

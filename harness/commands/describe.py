@@ -23,6 +23,7 @@ SHAPES: dict[str, type[config.CommonConfig]] = {
     "data": config.DataConfig,
     "controls": config.ControlsConfig,
     "bench": config.BenchConfig,
+    "reproduce": config.ReproduceConfig,
     "serve-model": config.ServeModelConfig,
 }
 """The configuration class of each verb that has one; ``ls`` takes names and needs no settings."""
