@@ -24,8 +24,9 @@ HEAVY = {
 }
 LIGHT = [
     "harness/__init__.py", "harness/types.py", "harness/task.py", "harness/model.py", "harness/errors.py",
-    "harness/config/common.py", "harness/catalog.py", "harness/cli.py", "harness/names.py", "harness/schema.py", "harness/build.py", "harness/plan.py",
-    "harness/conventions.py", "harness/prompts.py", "harness/boxes.py", "harness/data/sources.py", "harness/data/steps.py",
+    "harness/config/common.py", "harness/catalog.py", "harness/cli.py", "harness/names.py", "harness/schema.py",
+    "harness/build.py", "harness/plan.py", "harness/conventions.py",
+    "harness/prompts.py", "harness/boxes.py", "harness/data/sources.py", "harness/data/steps.py",
     "models/__init__.py", "models/sphinx_x/__init__.py", "models/sphinx_x/plugin.py", "models/hf_chat.py",
     "models/vllm_chat.py", "models/openai_chat.py", "models/chat_protocol.py", "tasks/__init__.py", "reports/__init__.py",
     *(f"models/sphinx_x/{name}.py" for name in ("axes", "encoders", "variants", "geometry", "anatomy", "bench_views")),
