@@ -280,11 +280,20 @@ def test_two_processes_train_what_one_does(changes: dict[str, Any], data: Path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["micro_even", "micro_moe_even"])
-def test_two_processes_hold_one_language_model(variant: str, data: Path, tmp_path: Path) -> None:
-    """Tensor parallel by transformers' plan: losses, gradient norms and weights are those of one process."""
+@pytest.mark.parametrize(
+    ("processes", "parallel", "variant"),
+    [
+        pytest.param(2, {"tensor": 2}, "micro_even", id="tensor parallel"),
+        pytest.param(2, {"tensor": 2}, "micro_moe_even", id="tensor parallel, experts"),
+        pytest.param(4, {"tensor": 2, "engine": "fsdp"}, "micro_even", id="tensor and data parallel"),
+    ],
+)
+def test_processes_hold_one_language_model(
+    processes: int, parallel: dict[str, Any], variant: str, data: Path, tmp_path: Path
+) -> None:
+    """Tensor parallel by transformers' plan, in one group or two: losses, gradient norms and weights are those of one process."""
     one = run(data, tmp_path / "one", 1, variant=variant, steps=3)
-    same(one, run(data, tmp_path / "two", 2, variant=variant, steps=3, parallel={"tensor": 2}), 2e-6)
+    same(one, run(data, tmp_path / "cut", processes, variant=variant, steps=3, parallel=parallel), 2e-6)
 
 
 @pytest.mark.slow
