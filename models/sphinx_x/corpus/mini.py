@@ -78,19 +78,19 @@ EARLY = Mixture(kinds=_KINDS, families={name: 3.0 if name in LONG else 0.2 if is
 _LATE = {
     # scenes
     **{"caption": 4, "list": 3, "what_at": 1, "where": 5, "grounding": 14, "colour_of": 3, "shape_of": 3, "size_of": 1},
-    **{"count_all": 2, "count_some": 3, "relation": 6, "exists": 18, "colour_yes_no": 3, "shape_yes_no": 1, "size_yes_no": 0.5},
-    **{"count_yes_no": 7, "side_yes_no": 3, "relation_yes_no": 16},
+    **{"count_all": 2, "count_some": 3, "relation": 6, "exists": 24, "colour_yes_no": 6, "shape_yes_no": 1, "size_yes_no": 0.5},
+    **{"count_yes_no": 14, "side_yes_no": 5, "relation_yes_no": 24},
     **{"choice_colour": 3, "choice_shape": 3, "choice_place": 7, "choice_which": 2, "letter_form": 1},
     # counts of scenes and clips, clips
     **{"choice_count": 4, "motion": 2, "moving": 1, "motion_yes_no": 1, "choice_motion": 4, "choice_moving": 2},
     **{"moving_attribute": 2, "clip_count": 1},
     # what is read
-    **{"letter_where": 1, "letter_after": 1, "read_word": 2, "letter_at": 0.5, "word_yes_no": 5, "choice_word": 3},
+    **{"letter_where": 1, "letter_after": 1, "read_word": 2, "letter_at": 0.5, "word_yes_no": 12, "choice_word": 3},
     **{"read_page": 1, "field_names": 0.3, "field": 16, "line": 0.5, "field_line": 2, "line_number": 1, "field_of": 1},
     **{"title": 0.3, "field_yes_no": 1.5, "choice_field": 1},
     **{"read_chart": 0.7, "bar": 6, "bar_line": 1.5, "bar_colour": 3, "bars": 0.5, "extreme": 4, "arithmetic": 0.7},
     **{"bar_yes_no": 1, "choice_bar": 5, "read_table": 1, "row_line": 1, "cell": 6, "choice_cell": 1},
-    **{"digits": 4, "addends": 3, "digits_yes_no": 3, "choice_digits": 1},
+    **{"digits": 4, "addends": 3, "digits_yes_no": 8, "choice_digits": 1},
 }
 LATE = Mixture(kinds=_KINDS, families=_LATE)
 """Long and open answers first; closed ones, boxes and what benchmarks ask most later."""

@@ -47,6 +47,7 @@ _MOTIONS = {
     "down": ("down", "downwards", "from top to bottom", "to the bottom"),
 }
 _MANY = 6
+_SO_MANY = ("", "", "a total of ", "exactly ", "just ")
 _THINGS = ("shapes", "shapes", "objects", "things")
 
 
@@ -287,7 +288,7 @@ def count_yes_no(scene: Scene, rng: random.Random) -> Turn:
     if told == 1 and noun in _THINGS and rng.random() < 0.5:
         question = rng.choice(ONE).format(noun[:-1])
     else:
-        question = ask("count_yes_no", rng, _number(told, words), noun)
+        question = ask("count_yes_no", rng, rng.choice(_SO_MANY) + _number(told, words), noun)
     return yes_no("count_yes_no", question, told == number, rng, _number(number, words))
 
 

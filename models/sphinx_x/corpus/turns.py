@@ -7,6 +7,7 @@ carry nothing about the picture. What is asked in front of them is worded apart 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ PHRASES: tuple[str, ...] = (
 )
 """Sentences that carry no information about a picture; each is one token in a small vocabulary."""
 
+_PLACE = re.compile(r" (?:in (?:this|the) (?:image|picture|scene)|here)\?$")
+_PLACES = ("", "", " here", " in this picture", " in the picture", " in the scene", " in this scene", " in the picture here")
 LETTERS = "ABCDEFGH"
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven")
 
@@ -57,9 +60,18 @@ def short(family: str, question: str, answer: str, rng: random.Random) -> Turn:
     return Turn(family, question + (SHORT if rng.random() < 0.9 else ""), answer)
 
 
+def varied(question: str, rng: random.Random) -> str:
+    """The question with another phrase of place at its end, or none, so that a verdict is not learned sentence by sentence."""
+    if rng.random() < 0.3:
+        return question
+    return _PLACE.sub("", question).removesuffix("?") + rng.choice(_PLACES) + "?"
+
+
 def yes_no(family: str, question: str, answer: bool, rng: random.Random, evidence: str = "") -> Turn:
-    """A closed question. ``evidence`` follows the verdict where it is known: parsers read the verdict alone."""
-    ask = question + rng.choice((YES_NO, YES_NO, YES_NO, SHORT, SHORT, SHORT, YES_NO + SHORT, ""))
+    """A closed question. ``evidence`` follows half of the verdicts where it is known: parsers read the verdict alone."""
+    if rng.random() < 0.5:
+        evidence = ""
+    ask = varied(question, rng) + rng.choice((YES_NO, YES_NO, YES_NO, SHORT, SHORT, SHORT, YES_NO + SHORT, ""))
     return Turn(family, ask, ("Yes" if answer else "No") + (f", {evidence}" if evidence else ""))
 
 
