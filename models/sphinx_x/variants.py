@@ -17,7 +17,7 @@ from harness.errors import ConfigError
 from models.sphinx_x.axes import Backbone, Variant
 from models.sphinx_x.encoders import ClipEncoder, ConvNextEncoder, Dinov2Encoder, QFormerEncoder
 
-__all__ = ["PAPER", "PUBLISHED", "SCALING", "VARIANTS", "Backbone", "Variant", "find_variant"]
+__all__ = ["PAPER", "PUBLISHED", "SCALING", "SCALING_MOE", "VARIANTS", "Backbone", "Variant", "find_variant"]
 
 
 def _small(

@@ -22,6 +22,7 @@ NEEDED = {
     "compare": ["a=x", "b=y"],
     "gate": ["policy=gate.yaml", "candidate=runs"],
     "bench": ["bench=startup"],
+    "reproduce": ["cases=."],
     "serve-model": ["model=constant"],
     "report": [],
     "serve": [],
@@ -40,7 +41,7 @@ CHOICES = [
 ]
 NAMED_BY_WHAT_THEY_ASK = ("openai", "api_chat", "hf_chat", "vllm_chat")
 """Models that many models can stand behind: a server's, a folder's."""
-REQUIRED = ("model", "task", "train", "predictions", "what", "study", "bench", "a", "b", "policy", "candidate")
+REQUIRED = ("model", "task", "train", "predictions", "what", "study", "bench", "a", "b", "policy", "candidate", "cases", "known")
 
 
 def composed(verb, *overrides):

@@ -156,7 +156,7 @@ def test_wrong_names_of_models_tasks_and_arguments_are_named_at_once(riddle):
         (["model=oracle", "task=pope,mme"], "add -m; as one list: task=[pope,mme]"),
         (["model=oracle,chance", "task=pope"], "model=oracle,chance: several values are a sweep, one job each: add -m\n"),
         (["model=[oracle,chance]", "task=pope"], "model=[oracle,chance]: takes one name"),
-        (["model=", "task=pope"], "model=: takes one name; known: chance, "),
+        (["model=", "task=pope"], "model=: takes one name; known: api_chat, chance, "),
         (["model=oracle", "task=(("], "task=(("),
     ],
 )
@@ -529,7 +529,11 @@ def test_a_report_that_lacks_a_broken_run_is_written_and_says_so(riddle, place):
 
 def test_a_bench_that_is_none_gets_the_nearest(riddle):
     code, _, err = riddle("bench", "startpu")
-    assert code == 2 and "bench=startpu: must be one of startup, engine, generate" in err and "(did you mean 'startup'?)" in err
+    assert (
+        code == 2
+        and "bench=startpu: must be one of startup, engine, scale, generate" in err
+        and "(did you mean 'startup'?)" in err
+    )
     code, _, err = riddle("bench", "startup", "repeat=1")
     assert code == 2 and "startup.repeat: unknown setting (did you mean 'repeats'?)" in err
 

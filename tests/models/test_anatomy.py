@@ -26,8 +26,8 @@ from models.sphinx_x.model import SphinxX
 from models.sphinx_x.variants import PAPER, PUBLISHED, SCALING, VARIANTS, find_variant
 
 COUNTS = {  # of models built on the meta device
-    "nano": 2_624_416,
-    "nano_moe": 8_928_416,
+    "nano": 2_570_368,
+    "nano_moe": 8_968_320,
     "micro": 67_912,
     "micro_moe": 105_032,
     "scale_100k": 94_532,
@@ -35,6 +35,11 @@ COUNTS = {  # of models built on the meta device
     "scale_500k": 525_888,
     "scale_1m": 1_035_264,
     "scale_2m": 1_967_488,
+    "scale_100k_moe": 122_564,
+    "scale_250k_moe": 350_312,
+    "scale_500k_moe": 933_440,
+    "scale_1m_moe": 1_978_368,
+    "scale_2m_moe": 4_000_128,
     "sphinx_tiny": 3_089_375_104,
     "sphinx_intern2": 9_736_484_736,
     "sphinx_plus": 15_019_365_248,
