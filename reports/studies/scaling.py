@@ -182,13 +182,13 @@ def _experts(tables: Tables, options: Options) -> Finding:
     hypothesis = "Experts that add parameters but no computation a token raise performance"
     if not {"dense", "sparse"} <= set(wide.columns) or len(wide) < 3:
         text = "No dense and sparse models of one size, data and seed are among the runs."
-        return Finding(hypothesis=hypothesis, verdict="not tested", text=text)
+        return Finding(hypothesis=hypothesis, verdict="not tested", text=text, paper=False)
     difference = (wide["sparse"] - wide["dense"]).to_numpy()
     half = float(t.ppf((1 + options.confidence) / 2, len(difference) - 1) * difference.std(ddof=1) / math.sqrt(len(difference)))
     mean = float(np.mean(difference))
     verdict: Verdict = "supported" if mean > half else "contradicted" if mean < -half else "undecided"
     text = f"Sparse models score {mean:+.1f} points [{mean - half:+.1f}, {mean + half:+.1f}] more, over {len(wide)} pairs."
-    return Finding(hypothesis=hypothesis, verdict=verdict, text=text)
+    return Finding(hypothesis=hypothesis, verdict=verdict, text=text, paper=False)
 
 
 STUDY = Study(
