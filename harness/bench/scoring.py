@@ -74,7 +74,7 @@ def _row(case: Case, items: int, passes: int) -> dict[str, Any]:
     if case.peer_per_s is None:
         return {**row, "lmms_eval_per_s": None, "times": None, "aim": None, "ok": None}
     ratio = rate / case.peer_per_s
-    row |= {"lmms_eval_per_s": round(case.peer_per_s), "times": round(ratio, 1)}
+    row |= {"lmms_eval_per_s": round(case.peer_per_s), "times": float(f"{ratio:.3g}")}
     return {**row, "aim": case.aim, "ok": None if case.aim is None else ratio >= case.aim}
 
 
