@@ -24,6 +24,10 @@ ALONE = frozenset(["--multirun", "-m", "--run", "-r", "--resolve", "--info", "-i
 """Hydra's flags that stand alone, or may."""
 
 
+BLIND = ("model.blind", "true")
+"""People look for this among the model's settings; it is the run's, so that every model has it and no table mixes it up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Words for Hydra, and what the command line needs to know of them itself."""
@@ -83,13 +87,15 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str], list[Path]]:
 
 
 def _named(verb: str, settings: Sequence[str]) -> Iterator[str]:
-    """Write out what a verb lets people shorten: ``data mini`` is ``what=mini``, and ``train model=nano`` is ``train=nano``."""
+    """Write out what a verb lets people shorten: ``data mini`` is ``what=mini``, ``train model=nano`` is ``train=nano``."""
     positional, groups = VERBS[verb].positional or (), VERBS[verb].groups
     places = iter((positional,) if isinstance(positional, str) else positional)
     place = next(places, None)
     for word in settings:
         key, equals, value = word.partition("=")
         word = f"{groups.get(key, key)}{equals}{value}"
+        if (key, value.lower()) == BLIND:
+            word = "control=blind"
         if place and "=" not in word and not word.startswith("~"):
             yield f"{place}={word}"
             place = next(places, None)

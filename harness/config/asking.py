@@ -31,7 +31,7 @@ class EvalConfig(CommonConfig):
         runs: folder that finished and unfinished runs are kept in
         limit: ask only the first N samples
         dry: show prompts, media and the cost of the run without asking
-        control: blind (no pictures), swapped (another sample's pictures) or none
+        control: blind (no pictures; model.blind=true says the same), swapped (another sample's pictures) or none
         convention: how replies are scored, a name from the benchmark's card; all shows the spread over them
         prompt: which wording, a name from the benchmark's card
         seed: decides every random draw

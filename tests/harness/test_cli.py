@@ -332,6 +332,13 @@ def test_a_configuration_folder_of_the_users_own_is_read(riddle, place):
     assert "mine" in out
 
 
+def test_a_model_is_blind_by_a_setting_of_the_run(riddle, place):
+    code, out, err = riddle("eval", "model=constant", "model.blind=true", "task=pope", "mini.n=6", "output=json")
+    assert code == 0, err
+    (result,) = json.loads(out)["results"]
+    assert json.loads((Path(result["folder"]) / "run.json").read_text())["control"] == "blind"
+
+
 def test_a_sweep_over_settings_of_a_model_fills_one_report(riddle, place):
     code, _, _ = riddle("eval", "-m", "model=oracle", "model.accuracy=0.2,1.0", "task=pope", "mini.n=6")
     assert code == 0
