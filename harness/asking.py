@@ -25,6 +25,11 @@ from harness.task import Task
 from harness.types import Failure, Request, Response
 
 
+def how_to_go_on(command: str) -> str:
+    """Say how a run that has stopped goes on; ``command`` repeats the call, if there is one."""
+    return f"Go on with: {command}" if command else "The same command goes on where it stopped."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asking:
     """Who is asked what, and how.

@@ -21,7 +21,7 @@ from typing import Any
 
 from harness import judged, keys, parts, provenance, results
 from harness.accounts import prices_of
-from harness.asking import Asking
+from harness.asking import Asking, how_to_go_on
 from harness.boxes import Frame
 from harness.engine.collect import Collector
 from harness.engine.guard import logging_to, stopping
@@ -91,7 +91,7 @@ def evaluate(
         runs=runs,
         judge=judge,
         progress=progress or Progress(),
-        advice=f"Go on with: {command}" if command else "The same command goes on where it stopped.",
+        advice=how_to_go_on(command),
         sleep=sleep,
     )
     with stopping(folder, run.advice), ExitStack() as stack:

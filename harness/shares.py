@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import parts
-from harness.asking import Asking
+from harness.asking import Asking, how_to_go_on
 from harness.engine.guard import logging_to, stopping
 from harness.errors import ConfigError, DatasetError, InUse
 from harness.model import Model
@@ -95,7 +95,7 @@ def evaluate_share(
         folder=folder,
         runs=runs,
         progress=progress,
-        advice=f"Go on with: {command}" if command else "The same command goes on where it stopped.",
+        advice=how_to_go_on(command),
         sleep=sleep,
     )
     with stopping(folder, asking.advice):

@@ -20,13 +20,12 @@ from harness.catalog import find_task
 from harness.cli import main
 from harness.data.due import as_reply
 from harness.data.media import digest, open_image
-from harness.data.sources import read_records
-from harness.errors import DatasetError
 from harness.metrics.aggregate import Rows, aggregate
 from harness.replies import score_replies
 from harness.scoring import score_reply
-from harness.types import Image, Sample
+from harness.types import Image
 from tasks.mini import EVAL_TEMPLATES, write
+from tests.tasks.reading import read
 from tests.tasks.test_score_layouts import Case, cases_of, lines, plain_jsonl, replies_of, table
 
 TASKS = ("chartqa", "infovqa", "deepform", "kleister_charity", "wikitablequestions", "tabfact", "visualmrc")
@@ -40,12 +39,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("documents")
     write(folder, TASKS, seed=3, n=N)
     return folder
-
-
-def read(task: str, where: Path) -> tuple[str, list[Sample]]:
-    found = find_task(task)
-    layout, records = read_records(found, [where])
-    return layout.name, list(found.samples(records))
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -214,14 +207,6 @@ def test_every_layout_gives_the_same_samples(root: Path, tmp_path: Path, task: s
         ]
     alike = [[one.cluster == two.cluster for one in some for two in some] for some in (ours, theirs)]
     assert alike[0] == alike[1] or task in ("chartqa", "infovqa"), "where pictures repeat in the mini world, tables know it"
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_an_empty_folder_is_an_error_that_names_the_files(tmp_path: Path, task: str) -> None:
-    with pytest.raises(DatasetError) as error:
-        read(task, tmp_path)
-    for layout in find_task(task).layouts:
-        assert layout.name in str(error.value) and layout.files[0].split("|")[0] in str(error.value)
 
 
 def test_charts_are_found_where_the_archive_has_them_and_beside_a_named_file(root: Path, tmp_path: Path) -> None:

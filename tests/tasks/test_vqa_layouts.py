@@ -15,10 +15,10 @@ from pyarrow import parquet
 
 from harness.catalog import find_task
 from harness.data.media import digest
-from harness.data.sources import read_records
 from harness.errors import DatasetError
-from harness.types import Image, Sample
+from harness.types import Image
 from tasks.mini import benchmark_of, write
+from tests.tasks.reading import read
 
 TASKS = ("okvqa", "vqav2", "vizwiz", "textvqa", "gqa", "scienceqa", "iconqa", "ocrvqa", "ai2d")
 Rows = list[dict[str, Any]]
@@ -29,12 +29,6 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("official")
     write(root, TASKS, seed=2, n=13)
     return root
-
-
-def read(task: str, where: Path) -> tuple[str, list[Sample]]:
-    found = find_task(task)
-    layout, records = read_records(found, [where])
-    return layout.name, list(found.samples(records))
 
 
 def load(folder: Path, name: str) -> Any:
@@ -300,14 +294,6 @@ def test_every_layout_gives_the_same_samples(mini: Path, tmp_path: Path, task: s
         assert find_task(task).prompt(mine) == find_task(task).prompt(yours)
     mine, yours = ([one.cluster == two.cluster for one in some for two in some] for some in (ours, theirs))
     assert mine == yours
-
-
-@pytest.mark.parametrize("task", [*TASKS, "scienceqa_all", "iconqa_txt"])
-def test_an_empty_folder_is_an_error_that_names_the_files(tmp_path: Path, task: str) -> None:
-    with pytest.raises(DatasetError) as error:
-        read(task, tmp_path)
-    for layout in find_task(task).layouts:
-        assert layout.name in str(error.value) and layout.files[0].split("|")[0] in str(error.value)
 
 
 BESIDE = {
