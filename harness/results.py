@@ -235,6 +235,7 @@ def _write_once(path: Path, rows: Iterable[Scored], scores: dict[str, None], gro
             schema = schema or _schema(scores, groups)
             writer = writer or parquet.ParquetWriter(path, schema, compression="zstd")
             writer.write_table(_table(batch, schema))
+            batch.clear()  # this name outlives the turn: two row groups would be held while the next one is gathered
         if writer is None:
             writer = parquet.ParquetWriter(path, _schema(scores, groups), compression="zstd")
     finally:

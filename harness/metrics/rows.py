@@ -109,17 +109,15 @@ class Rows:
         """
         import numpy as np
 
-        column = self.group(by)
-        labels = [value.split(separator) if separator else [value] for value in column]
-        members: dict[str, list[int]] = {}
-        for place, own in enumerate(labels):
-            for label in own:
-                members.setdefault(label, []).append(place)
+        members: dict[str, array[int]] = {}
+        for place, value in enumerate(self.group(by)):
+            for label in value.split(separator) if separator else (value,):
+                members.setdefault(label, array("q")).append(place)
         parts = []
         for label in sorted(members):
             if label and (values is None or label in values):
                 mask = np.zeros(self.n, dtype=bool)
-                mask[members[label]] = True
+                mask[np.frombuffer(members[label], dtype=np.int64)] = True
                 parts.append((label, self.select(mask)))
         return parts
 

@@ -41,14 +41,15 @@ def test_a_process_that_fails_is_no_measurement(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_samples(tmp_path: Path) -> None:
-    def peak(n: int) -> int:
-        data = write_items(tmp_path / str(n), n, side=8, pictures=100)
+    def peak(n: int, turn: int) -> int:
+        data = write_items(tmp_path / f"{n}-{turn}", n, side=8, pictures=100)
         tracemalloc.start()
-        evaluate(task(), Decoder(), data, Settings(), tmp_path / f"runs-{n}")
+        evaluate(task(), Decoder(), data, Settings(), tmp_path / f"runs-{n}-{turn}")
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
 
-    peak(100)  # imports
-    few, many = peak(6_000), peak(12_000)  # both above the size of a row group
-    assert many - few < 250 * 6_000, "a few bytes a sample: the columns that metrics are computed from"
+    peak(100, 0)  # imports
+    # The least of two: now and then the interpreter makes its table of names anew, 2 MB that are nobody's.
+    few, many = (min(peak(n, turn) for turn in range(2)) for n in (4_500, 9_000))  # both above the size of a row group
+    assert many - few < 100 * 4_500, "a few bytes a sample: the columns that metrics are computed from"
