@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -42,5 +43,9 @@ def measured(arguments: Sequence[str], expected: str) -> Measured:
         said = output.read().decode("utf-8", "replace")
     if status != 0 or expected not in said:
         raise HarnessError(f"the measured process ended with status {status}:\n{said[-2000:]}")
-    peak_mib = usage.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
-    return Measured(wall_s=wall, cpu_s=usage.ru_utime + usage.ru_stime, peak_mib=peak_mib, said=said)
+    return Measured(wall_s=wall, cpu_s=usage.ru_utime + usage.ru_stime, peak_mib=peak_mib(usage), said=said)
+
+
+def peak_mib(usage: resource.struct_rusage) -> float:
+    """Return the peak memory of a process in MiB; the system counts in KiB, macOS in bytes."""
+    return usage.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)

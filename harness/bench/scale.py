@@ -2,20 +2,25 @@
 
 Synthetic closed questions without pictures, asked of the constant model in several worker processes, so that what is measured is
 planning, handing out, storing and scoring. Each size is a process of its own, and the board of its run another. The exponent says
-how time grows with size: 1 is linear. Seconds are those of the clock; on a busy machine take the processor's beside them.
+how time grows with size: 1 is linear. Seconds are those of the clock; on a busy machine take the processor's (``_cpu_s``) beside
+them, of which ``cpu_s`` are the whole run's, workers and start included. Memory is the peak so far, that of one process.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import resource
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from harness.bench.process import measured
+from harness.bench.process import measured, peak_mib
+from harness.progress import Progress
 from harness.types import Parsed, Record, Sample, Text
 
 if TYPE_CHECKING:
@@ -24,7 +29,8 @@ if TYPE_CHECKING:
 LINEAR = 1.1
 """The largest exponent that counts as linear."""
 
-GROWING = ("generate_s", "score_s", "report_s", "cpu_s", "peak_mib", "store_mib")
+MEMORY = ("generate_mib", "score_mib", "report_mib")
+GROWING = ("generate_s", "score_s", "report_s", "cpu_s", "score_cpu_s", "report_cpu_s", *MEMORY, "store_mib")
 
 
 def bench_scale(n: int = 1_000_000, workers: int = 2) -> list[dict[str, Any]]:
@@ -50,15 +56,13 @@ def _measured(folder: Path, n: int, workers: int) -> dict[str, Any]:
     told: Mapping[str, Any] = json.loads(run.said.splitlines()[-1])
     words = ["-m", "harness.cli", "report", f"runs={folder / 'runs'}", f"out={folder / 'board'}", "samples=false"]
     report = measured([*words, "output=json"], '"ok": true')
+    report_row = {"report_s": report.wall_s, "report_cpu_s": report.cpu_s, "report_mib": report.peak_mib}
+    row = {**told["phases"], "cpu_s": run.cpu_s, **report_row}
     return {
         "name": f"{n} requests, {workers} workers",
         "requests": n,
-        "per_s": round(n / told["generate_s"], 1),
-        "generate_s": told["generate_s"],
-        "score_s": told["score_s"],
-        "report_s": round(report.wall_s, 2),
-        "cpu_s": round(run.cpu_s, 1),
-        "peak_mib": round(run.peak_mib, 1),
+        "per_s": round(n / row["generate_s"], 1),
+        **{name: round(row[name], 2) for name in GROWING if name in row},
         "store_mib": told["store_mib"],
     }
 
@@ -103,22 +107,43 @@ def _score(parsed: Parsed, sample: Sample) -> dict[str, float]:
     return {"correct": float(parsed.answer in sample.references)}
 
 
+@dataclass
+class _Phases(Progress):
+    """Notes what each phase took of this process: seconds, processor seconds, and the peak of memory at its end."""
+
+    taken: dict[str, float] = field(default_factory=dict)
+    _begun: tuple[float, float] = (0.0, 0.0)
+
+    def begin(self, phase: str, total: int = 0) -> Self:
+        """End the phase before and start another."""
+        self.end()
+        self._begun = (time.perf_counter(), time.process_time())
+        return super().begin(phase, total)
+
+    def end(self) -> None:
+        """Note what the phase that has begun took."""
+        name, (wall, cpu) = self.phase.partition(" ")[0], self._begun
+        if name:
+            self.taken[f"{name}_s"] = time.perf_counter() - wall
+            self.taken[f"{name}_cpu_s"] = time.process_time() - cpu
+            self.taken[f"{name}_mib"] = peak_mib(resource.getrusage(resource.RUSAGE_SELF))
+
+
 def _child(folder: Path, workers: int) -> None:
     """Evaluate the questions in ``folder``; what the parent measures."""
     from harness.commands.rooms import CONSTANT
     from harness.engine.crew import Crew
     from harness.engine.processes import Processes
     from harness.engine.worker import Order
-    from harness.results import read_json
     from harness.run import evaluate
     from harness.store import FILE
 
+    phases = _Phases()
     with Crew(Processes(Order(model={"_target_": CONSTANT, "reply": "A"})), workers, chunk=64) as crew:
-        result = evaluate(scale_task(), crew, folder / "questions.jsonl", runs=folder / "runs")
-    seconds = read_json(result.folder / "timings.json")["sessions"][-1]["seconds"]
+        result = evaluate(scale_task(), crew, folder / "questions.jsonl", runs=folder / "runs", progress=phases)
+    phases.end()
     store_mib = round((result.folder / FILE).stat().st_size / (1 << 20), 2)
-    told = {"n": result.n, "generate_s": seconds["generate"], "score_s": seconds["score"], "store_mib": store_mib}
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps({"n": result.n, "phases": phases.taken, "store_mib": store_mib}) + "\n")
 
 
 if __name__ == "__main__":

@@ -148,10 +148,10 @@ class Rows:
             groups = {name: _Codes() for name in names if name.startswith("group.")}
             flags = {name: bytearray() for name in FLAGS}
             clusters = _Codes()
-            wanted = ["sample_id", "cluster", "reason", *FLAGS[1:], *scores, *groups]
+            wanted = ["cluster", "reason", *FLAGS[1:], *scores, *groups]
             for batch in file.iter_batches(batch_size=4096, columns=wanted, use_threads=False):
                 column = {name: batch.column(place).to_pylist() for place, name in enumerate(batch.schema.names)}
-                clusters.add(own or f"\0{sample}" for own, sample in zip(column["cluster"], column["sample_id"], strict=True))
+                clusters.add(own or None for own in column["cluster"])
                 for name, values in scores.items():
                     values.extend(math.nan if x is None else x for x in column[name])
                 for name, codes in groups.items():
@@ -162,9 +162,9 @@ class Rows:
                 flags["truncated"].extend(map(bool, column["truncated"]))
         return cls(
             position=np.arange(len(clusters.places), dtype=np.int64),
-            cluster=np.array(clusters.places, dtype=np.int64),
-            cluster_count=len(clusters.known),
-            scores={name[6:]: np.array(values, dtype=np.float64) for name, values in scores.items()},
+            cluster=np.asarray(clusters.places, dtype=np.int64),
+            cluster_count=clusters.count,
+            scores={name[6:]: np.asarray(values, dtype=np.float64) for name, values in scores.items()},
             groups={name[6:]: codes.strings() for name, codes in groups.items()},
             flags={name: np.frombuffer(bytes(values), dtype=np.bool_) for name, values in flags.items()},
             stored=lambda: _stored(path),
@@ -193,19 +193,27 @@ class Rows:
 
 
 class _Codes:
-    """A column of strings as codes in the order of first appearance: 8 bytes a row, however often a string occurs."""
+    """A column of strings as codes in the order of first appearance: 8 bytes a row, however often a string occurs.
+
+    None is a code of its own each time: a sample that shares its cluster with no other costs no name.
+    """
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
+        self.count = 0
         self.places = array("q")
 
-    def add(self, values: Iterable[str]) -> None:
-        self.places.extend(self.known.setdefault(value, len(self.known)) for value in values)
+    def add(self, values: Iterable[str | None]) -> None:
+        for value in values:
+            place = self.count if value is None else self.known.setdefault(value, self.count)
+            self.count += place == self.count
+            self.places.append(place)
 
     def strings(self) -> Strings:
+        """The column itself, of one in which nothing is None."""
         import numpy as np
 
-        return np.array(list(self.known), dtype=object)[np.array(self.places, dtype=np.int64)]
+        return np.array(list(self.known), dtype=object)[np.asarray(self.places, dtype=np.int64)]
 
 
 def _stored(path: Path) -> list[Answer]:
