@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from harness.errors import ConfigError
-from models.sphinx_x.train.engines import LOCK_AGE_S, deepspeed_config, find_deepspeed, refuse_stale_locks
 from models.sphinx_x.train.parallel import Grid
+from models.sphinx_x.train.zero import LOCK_AGE_S, deepspeed_config, find_deepspeed, refuse_stale_locks, share_of
 from tests.models.annotated import recipe
 
 
@@ -32,9 +33,15 @@ def test_a_missing_deepspeed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_deepspeed_is_told_the_recipe(tmp_path: Path) -> None:
-    config = recipe(tmp_path, tmp_path, precision="bf16", parallel={"engine": "deepspeed"}, clip=2.0)
-    found = deepspeed_config(config, Grid.meet(config.parallel))
-    assert found["zero_optimization"]["stage"] == 2 and found["bf16"]["enabled"] and found["gradient_clipping"] == 2.0
+    for changes, stage in (({}, 2), ({"zero": 3}, 3)):
+        config = recipe(tmp_path, tmp_path, precision="bf16", parallel={"engine": "deepspeed", **changes}, clip=2.0)
+        found = deepspeed_config(config, Grid.meet(config.parallel))
+        assert found["zero_optimization"]["stage"] == stage and found["bf16"]["enabled"] and found["gradient_clipping"] == 2.0
+
+
+def test_the_shares_of_an_uneven_weight_are_padded() -> None:
+    whole = torch.arange(1.0, 8.0)
+    assert torch.cat([share_of(whole, 3, rank) for rank in range(3)]).tolist() == [1, 2, 3, 4, 5, 6, 7, 0, 0]
 
 
 @pytest.mark.slow  # seconds of training

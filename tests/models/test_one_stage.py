@@ -31,6 +31,7 @@ needs_deepspeed = pytest.mark.skipif(
     importlib.util.find_spec("deepspeed") is None, reason="DeepSpeed is not installed: pip install 'riddle-eval[train-deepspeed]'"
 )
 ZERO = {"engine": "deepspeed"}
+ZERO3 = {"engine": "deepspeed", "zero": 3}
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +237,8 @@ def test_worker_processes_prepare_the_same_steps(data: Path, whole: Path, tmp_pa
         ({"row": 10, "packing": "packed"}, "shorter than the longest"),
         ({"parallel": {"tensor": 2, "engine": "deepspeed"}}, "DeepSpeed does not take"),
         ({"parallel": {"tensor": 2}}, "does not divide 1 processes"),
+        ({"parallel": {"zero": 3}}, "is a stage of engine=deepspeed, not of engine=torch"),
+        ({"parallel": {"zero": 1, "engine": "deepspeed"}}, "zero=1: must be 2 or 3"),
         ({"warmup": 2.0}, "less than epochs"),
         ({"tokenizer": "nowhere"}, "holds no tokenizer"),
         ({"batch": 64}, "no kind fills a batch"),
@@ -273,6 +276,8 @@ def run(data: Path, folder: Path, processes: int, **changes: Any) -> Path:
         pytest.param({"packing": "packed"}, id="packed"),
         pytest.param({"parallel": {"engine": "fsdp"}}, id="FSDP"),
         pytest.param({"parallel": ZERO}, id="ZeRO-2", marks=needs_deepspeed),
+        pytest.param({"parallel": ZERO3}, id="ZeRO-3", marks=needs_deepspeed),
+        pytest.param({"parallel": ZERO3, "recompute": True, "packing": "packed"}, id="ZeRO-3, recompute", marks=needs_deepspeed),
     ],
 )
 def test_two_processes_train_what_one_does(changes: dict[str, Any], data: Path, whole: Path, tmp_path: Path) -> None:
@@ -296,25 +301,53 @@ def test_processes_hold_one_language_model(
     same(one, run(data, tmp_path / "cut", processes, variant=variant, steps=3, parallel=parallel), 2e-6)
 
 
+@pytest.fixture(scope="module")
+def gaps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mixture of which many pictures are missing, so that one process has a picture to look at while another has none."""
+    folder = mixture(tmp_path_factory.mktemp("gaps") / "data")
+    for number in range(0, 24, 3):
+        (folder / "images" / f"{number}.png").unlink()
+    return folder
+
+
 @pytest.mark.slow
 @needs_deepspeed
-def test_a_killed_sharded_run_goes_on_with_any_engine_and_number_of_processes(data: Path, whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("parallel", [ZERO, ZERO3], ids=["ZeRO-2", "ZeRO-3"])
+@pytest.mark.parametrize("variant", ["micro", "micro_moe"])
+def test_processes_agree_though_only_some_have_a_picture(
+    variant: str, parallel: dict[str, Any], gaps: Path, tmp_path: Path
+) -> None:
+    """Gradients arrive in one order and modules that are gathered are called equally often, whatever a process has to look at."""
+    settings = {"variant": variant, "micro": 1, "train_encoders": variant == "micro_moe", "max_bad": 1.0}
+    one = run(gaps, tmp_path / "one", 1, **settings)
+    same(one, run(gaps, tmp_path / "two", 2, parallel=parallel, **settings), 2e-6)
+
+
+@pytest.mark.slow
+@needs_deepspeed
+@pytest.mark.parametrize("parallel", [ZERO, ZERO3], ids=["ZeRO-2", "ZeRO-3"])
+def test_a_killed_sharded_run_goes_on_with_any_engine_and_number_of_processes(
+    parallel: dict[str, Any], data: Path, whole: Path, tmp_path: Path
+) -> None:
     import shutil
 
     killed = tmp_path / "two"
     settings: dict[str, Any] = {"data": str(data), "folder": str(killed)}
-    for process in start("train_runs:annotated", 2, **settings, parallel=ZERO, die_after=3):
+    for process in start("train_runs:annotated", 2, **settings, parallel=parallel, die_after=3):
         assert end_of(process)  # killed, or fallen with its partner
     assert [path.name for path in (killed / "checkpoints").glob("step-*")] == ["step-00000002"]
     shutil.copytree(killed, tmp_path / "one")
-    same(whole, run(data, killed, 2, parallel=ZERO), 2e-6)
+    same(whole, run(data, killed, 2, parallel=parallel), 2e-6)
     same(whole, run(data, tmp_path / "one", 1), 2e-6)
 
 
 @pytest.mark.slow
 @needs_deepspeed
-def test_bfloat16_with_master_weights_follows_full_precision(data: Path, whole: Path, tmp_path: Path) -> None:
-    half = run(data, tmp_path / "half", 2, parallel=ZERO, precision="bf16")
+@pytest.mark.parametrize("parallel", [ZERO, ZERO3], ids=["ZeRO-2", "ZeRO-3"])
+def test_bfloat16_with_master_weights_follows_full_precision(
+    parallel: dict[str, Any], data: Path, whole: Path, tmp_path: Path
+) -> None:
+    half = run(data, tmp_path / "half", 2, parallel=parallel, precision="bf16")
     for (loss, _), (other, _) in zip(losses(whole), losses(half), strict=True):
         assert other == pytest.approx(loss, rel=1e-3)
 

@@ -37,12 +37,14 @@ class ParallelConfig:
     Attributes:
         tensor: tensor-parallel size of the language model (paper: 8 for Mixtral, 2 for LLaMA2-13B, else 1).
         engine: ``deepspeed`` shards optimiser states and gradients (ZeRO); ``torch`` keeps them whole and sums gradients;
-            ``fsdp`` shards weights too (torch's, by transformers' plan) and is the one that goes with ``tensor``. DeepSpeed's
-            stage is the paper's 2: its stage 3 wants every process to call the same modules equally often, and pictures differ.
+            ``fsdp`` shards weights too (torch's, by transformers' plan) and is the one that goes with ``tensor``.
+        zero: DeepSpeed's stage: 2 (paper), or 3, which shards the weights of the language model too; encoders and projection
+            stay whole in every process.
     """
 
     tensor: int = 1
     engine: Literal["torch", "fsdp", "deepspeed"] = "torch"
+    zero: Literal[2, 3] = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,10 @@ class RecipeConfig:
             wrong.append(
                 "train.parallel: DeepSpeed does not take tensor-parallel weights; say engine=fsdp where tensor is above 1"
             )
+        if self.parallel.zero not in (2, 3):
+            wrong.append(f"train.parallel.zero={self.parallel.zero}: must be 2 or 3")
+        elif self.parallel.zero == 3 and self.parallel.engine != "deepspeed":
+            wrong.append(f"train.parallel.zero=3: is a stage of engine=deepspeed, not of engine={self.parallel.engine}")
         if wrong:
             raise ConfigError("\n".join(wrong))
 
