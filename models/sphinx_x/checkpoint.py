@@ -144,9 +144,14 @@ def load_variant(folder: Path) -> Variant:
     return Variant.from_json(load_config(folder)["variant"])
 
 
-def load(folder: Path, *, active_experts: int | None = None) -> tuple[SphinxX, Tokenizer]:
-    """Model (float32, in evaluation mode) and tokenizer of a folder: of ours, or of one in the form of the authors."""
-    if (folder / OFFICIAL).is_file():
+def load(folder: Path, *, active_experts: int | None = None, expert_cache: int | None = None) -> tuple[SphinxX, Tokenizer]:
+    """Model (float32, in evaluation mode) and tokenizer of a folder: of ours, or of one in the form of the authors.
+
+    With ``expert_cache`` the experts stay in the folder's file, and so many a layer come into memory (``offload``).
+    """
+    if expert_cache is not None:
+        model = _load_without_experts(folder, expert_cache)
+    elif (folder / OFFICIAL).is_file():
         from models.sphinx_x.official.convert import load_official
 
         model, _ = load_official([folder])
@@ -159,6 +164,18 @@ def load(folder: Path, *, active_experts: int | None = None) -> tuple[SphinxX, T
     return model.eval(), load_tokenizer(folder)
 
 
+def _load_without_experts(folder: Path, cache: int) -> SphinxX:
+    from models.sphinx_x.offload import is_expert, offload
+
+    if (folder / OFFICIAL).is_file() or (folder / "language_model").is_dir():
+        raise ConfigError(f"model.expert_cache={cache}: {folder} holds every expert in pieces; riddle data convert joins them")
+    with _without_memory():
+        model = SphinxX(load_variant(folder))
+    load_into(model, folder, leave=is_expert)
+    offload(model, folder / WEIGHTS, cache)
+    return model
+
+
 def weight_files(folder: Path) -> list[Path]:
     """All files that decide what a model answers, but its configuration: weights in any form, and the tokenizer, last."""
     held = [folder / WEIGHTS]
@@ -168,9 +185,9 @@ def weight_files(folder: Path) -> list[Path]:
     return [*(held or [folder / WEIGHTS]), *(tokenizers[:1] or [folder / TOKENIZER])]
 
 
-def load_into(model: SphinxX, folder: Path) -> None:
-    """Fill a model with the weights of a folder. Raises one `ConfigError` for every tensor that does not fit."""
-    _fill(model, open_tensors(folder, model.variant), str(folder / WEIGHTS))
+def load_into(model: SphinxX, folder: Path, leave: Callable[[str], bool] = lambda name: False) -> None:
+    """Fill a model with the weights of a folder, but those to ``leave``. Raises one `ConfigError` for all that do not fit."""
+    _fill(model, open_tensors(folder, model.variant), str(folder / WEIGHTS), leave)
 
 
 def open_tensors(folder: Path, variant: Variant) -> Source:
@@ -195,10 +212,10 @@ def assign(model: SphinxX, weights: dict[str, Tensor], *, source: str) -> None:
     _fill(model, Memory(weights), source)
 
 
-def _fill(model: SphinxX, source: Source, where: str) -> None:
+def _fill(model: SphinxX, source: Source, where: str, leave: Callable[[str], bool] = lambda name: False) -> None:
     """Check everything, then copy."""
     own = parts(model)
     pieces = stored_pieces(list(own))
     stored = Converted(Memory(own), [piece.inverse() for piece in pieces]).shapes()
     refuse(misfits(source.shapes(), stored), f"{where}: does not fit variant {model.variant.name}")
-    fill(model, Converted(source, pieces))
+    fill(model, Converted(source, pieces), names=[name for name in own if not leave(name)])

@@ -2,7 +2,7 @@
 
 Not here: how replies are made (``engine``). Importing this file takes no torch; building the class loads the weights. The
 fingerprint covers weights, tokenizer, template, variant, precision, active and pruned experts, and for reduced precision the kind
-of device; batch sizes are not in it, because in float32 greedy replies do not depend on them.
+of device; batch sizes are not in it, because in float32 greedy replies do not depend on them, nor is where experts lie.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class SphinxXModel:
         variant: str | None = None,
         active_experts: int | None = None,
         pruned_experts: Mapping[str, Any] | None = None,
+        expert_cache: int | None = None,
         trace_routing: bool | Literal["counts", "tokens"] = False,
         max_batch: int = 64,
         batch_tokens: int = 16384,
@@ -61,6 +62,8 @@ class SphinxXModel:
             variant: the member of the family that the weights must be; by default any.
             active_experts: experts a token is routed to; by default as trained.
             pruned_experts: which experts to take out (`models.sphinx_x.pruning.PrunedExperts`); by default none.
+            expert_cache: experts a layer keeps in memory while the others stay in their file (`models.sphinx_x.offload`), for
+                sparse models that do not fit; by default all are in memory. No answer depends on it.
             trace_routing: record which experts the tokens of each request went to: true or ``counts``, or ``tokens`` for the
                 choices of every token as well (`models.sphinx_x.routing`). No answer depends on it.
             max_batch: prompts decoded side by side.
@@ -89,8 +92,11 @@ class SphinxXModel:
             max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts,
             trace_routing={True: "counts", False: "none"}.get(trace_routing, trace_routing),  # type: ignore[arg-type]
         )  # fmt: skip
-        model, tokenizer = checkpoint.load(folder, active_experts=active_experts)
-        pruned = prune(model, tokenizer, pruning.settings(pruned_experts))
+        taken_out = pruning.settings(pruned_experts)
+        if expert_cache is not None and taken_out:
+            raise ConfigError("model.expert_cache: goes with all experts of the file; leave model.pruned_experts out")
+        model, tokenizer = checkpoint.load(folder, active_experts=active_experts, expert_cache=expert_cache)
+        pruned = prune(model, tokenizer, taken_out)
         if variant not in (None, model.variant.name):
             raise ConfigError(f"model.weights={weights}: holds variant {model.variant.name}, not {variant}")
         self.name = name or folder.name

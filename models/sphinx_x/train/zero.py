@@ -34,8 +34,10 @@ KEPT = 10**5
 
 
 class InOrder(Objective):
-    """An objective whose visual gradients arrive in one order, with pictures or without: the backward pass takes first what the
-    forward pass did last, and what was done before all else, here a use of each visual weight, completes their gradients.
+    """An objective whose visual gradients arrive in one order, with pictures or without.
+
+    The backward pass takes first what the forward pass did last, so what was done before all else, here a use of each visual
+    weight, completes their gradients.
     """
 
     def embeddings(self, batch: MicroBatch) -> Tensor:
