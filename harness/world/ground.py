@@ -10,11 +10,13 @@ from PIL import Image
 
 from harness.world.dice import Dice
 from harness.world.facts import Box
-from harness.world.palette import COLOURS, Rgb
+from harness.world.palette import COLOURS, MORE_COLOURS, Rgb
 
 Canvas = NDArray[np.uint8]
 
 SIDE_PX: Final = 96
+
+_RGB: Final = {**COLOURS, **MORE_COLOURS}
 
 INKS: Final[tuple[Rgb, ...]] = ((20, 20, 24), (30, 30, 110), (110, 20, 30), (20, 80, 40))
 """Dark colours of printed text."""
@@ -38,9 +40,10 @@ def ground(dice: Dice, width: int = SIDE_PX, height: int = SIDE_PX) -> Canvas:
     return canvas
 
 
-def stamp(canvas: Canvas, mask: NDArray[np.bool_], box: Box, colour: str) -> None:
-    """Paint a mask of the box's size in a named colour."""
-    canvas[box.y0 : box.y1, box.x0 : box.x1][mask] = COLOURS[colour]
+def stamp(canvas: Canvas, mask: NDArray[np.bool_], box: Box, colour: str, shade: Rgb = (0, 0, 0)) -> None:
+    """Paint a mask of the box's size in a named colour; ``shade`` is added to its channels."""
+    painted = [min(max(channel + more, 0), 255) for channel, more in zip(_RGB[colour], shade, strict=True)]
+    canvas[box.y0 : box.y1, box.x0 : box.x1][mask] = painted
 
 
 def to_image(canvas: Canvas) -> Image.Image:

@@ -23,6 +23,9 @@ CLASSES: Final[tuple[str, ...]] = ("nothing", *SHAPES, "bar")
 KEYS: Final[tuple[str, ...]] = ("", *NAMES, *ALPHABET)
 """Names of `DenseLabels.key` and `DenseLabels.column`: a field's name, or the letter of a bar, a row or a column."""
 
+UNNAMED: Final = -100
+"""Kind or colour of a thing that has none among `CLASSES` and `COLOURS` (motley scenes); losses leave it out."""
+
 Mark = tuple[Box, int, int, int, int, int]
 """Box, kind, colour, char, key and column of something drawn."""
 
@@ -34,8 +37,8 @@ class DenseLabels:
     """Whole-number grids [height / cell, width / cell] (rounded up); 0 is "nothing" in all but offsets and sizes.
 
     Attributes:
-        kind: index into `CLASSES`.
-        colour: 1 + index into `COLOURS`.
+        kind: index into `CLASSES`, or `UNNAMED` for a thing of another kind.
+        colour: 1 + index into `COLOURS`, or `UNNAMED`.
         char: 1 + index into `ALPHABET`.
         dx, dy: pixels from the cell's middle to the middle of what it shows.
         width, height: pixels of what it shows.
@@ -59,7 +62,9 @@ def _marks(world: World) -> list[Mark]:
     names = tuple(COLOURS)
     if isinstance(world, Scene | Clip):
         things = world.things if isinstance(world, Scene) else (*world.others, world.thing)
-        return [(t.box, CLASSES.index(t.shape), 1 + names.index(t.colour), 0, 0, 0) for t in things]
+        kinds = {name: index for index, name in enumerate(CLASSES)}
+        colours = {name: index for index, name in enumerate(names, start=1)}
+        return [(t.box, kinds.get(t.shape, UNNAMED), colours.get(t.colour, UNNAMED), 0, 0, 0) for t in things]
     marks: list[Mark] = [(glyph.box, 0, 0, 1 + ALPHABET.index(glyph.char), *_keys(world, glyph)) for glyph in world.glyphs]
     if isinstance(world, Chart):
         bar_kind = CLASSES.index("bar")

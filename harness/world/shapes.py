@@ -1,4 +1,4 @@
-"""How the eight shapes look: one boolean mask a shape and side length, computed once from inequalities.
+"""How the shapes look: one boolean mask a shape and side length, computed once from inequalities.
 
 Masks are hard-edged: every pixel of a thing has exactly its colour, and every mask touches all four sides of its box, so
 that boxes are exact.
@@ -67,5 +67,14 @@ _INSIDE: Final[dict[str, Callable[[Axis, Axis], Mask]]] = {
     "ring": lambda x, y: (x * x + y * y <= 1) & (x * x + y * y >= 0.3),
     "heart": _heart,
     "diamond": lambda x, y: np.abs(x) + np.abs(y) <= 1,
+    # of training only
+    "moon": lambda x, y: (x * x + y * y <= 1) & ((x - 0.55) ** 2 + y * y >= 0.6),
+    "arrow": lambda x, y: np.where(x > 0, np.abs(y) <= 1 - x, np.abs(y) <= 0.36),
+    "house": lambda x, y: np.where(y < -0.1, np.abs(x) <= (y + 1) / 0.9, np.abs(x) <= 0.72),
+    "hourglass": lambda x, y: np.abs(x) <= np.abs(y) + 0.06,
+    "flag": lambda x, y: (x <= -0.6) | (y <= 0.2),
+    "corner": lambda x, y: (x <= -0.3) | (y >= 0.3),
+    "arch": lambda x, y: np.where(y < 0, x * x + y * y <= 1, np.abs(x) <= 1) & ((np.abs(x) >= 0.5) | (y < -0.35)),
+    "bow": lambda x, y: np.abs(y) <= np.abs(x) + 0.06,
 }
 """Which points belong to a shape, x to the right and y down, both from -1 to 1."""

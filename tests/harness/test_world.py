@@ -14,8 +14,11 @@ from harness.world import (
     CLASSES,
     COLOURS,
     KINDS,
+    MORE_COLOURS,
+    MORE_SHAPES,
     NAMES,
     SHAPES,
+    UNNAMED,
     Box,
     Chart,
     Clip,
@@ -189,8 +192,28 @@ def test_some_scenes_are_twice_as_long_as_wide() -> None:
 
 
 def test_colours_stand_apart_and_shapes_differ() -> None:
-    assert all(np.linalg.norm(np.subtract(one, two)) > 75 for one, two in pairs_of(COLOURS.values(), 2))
-    assert all((mask(one, 18) != mask(two, 18)).mean() > 0.1 for one, two in pairs_of(SHAPES, 2))
+    colours = (*COLOURS.values(), *MORE_COLOURS.values())
+    assert all(np.linalg.norm(np.subtract(one, two)) > 75 for one, two in pairs_of(colours, 2))
+    assert all((mask(one, 18) != mask(two, 18)).mean() > 0.1 for one, two in pairs_of((*SHAPES, *MORE_SHAPES), 2))
+
+
+def test_motley_scenes_are_of_training_and_show_each_familiar_shape_in_nearly_all_colours() -> None:
+    pairs = Counter((t.shape, t.colour) for world in drawn("motley", "train", range(3000)) for t in world.things)
+    assert not set(pairs) & set(combinations("eval"))
+    for shape in SHAPES:
+        known = {colour for kind, colour in combinations("train") if kind == shape}
+        assert {colour for kind, colour in pairs if kind == shape} == {*MORE_COLOURS, *known}
+    assert {shape for shape, _ in pairs} == {*SHAPES, *MORE_SHAPES}
+    with pytest.raises(ValueError, match="training only"):
+        draw("motley", 0, "eval")
+
+
+def test_dense_labels_leave_what_only_training_has_without_a_name() -> None:
+    for world in drawn("motley", "train", range(30)):
+        labels = dense_labels(world, 4)
+        shown = {thing.shape for thing in world.things}
+        assert ((labels.kind == UNNAMED).any()) == bool(shown & set(MORE_SHAPES))
+        assert {CLASSES[i] for i in np.unique(labels.kind) if i > 0} == shown & set(SHAPES)
 
 
 def test_bars_are_as_high_as_their_values() -> None:

@@ -10,19 +10,30 @@ from collections.abc import Iterator
 import pytest
 
 from harness.parsers.choice import letter_among
-from harness.world import COLOURS, KINDS, SHAPES, Scene, World, is_held_out
-from models.sphinx_x.corpus.mini import EARLY, FAMILIES, LATE, Mixture, blend, converse, draw_training_world, is_closed
+from harness.world import ALPHABET, COLOURS, KINDS, MORE_COLOURS, MORE_SHAPES, SHAPES, Scene, World, is_held_out
+from models.sphinx_x.corpus.mini import (
+    EARLY,
+    FAMILIES,
+    LATE,
+    Mixture,
+    blend,
+    converse,
+    draw_training_world,
+    is_closed,
+    with_motley,
+)
 from models.sphinx_x.corpus.templates import ONE, REFERENCES, TRAIN_TEMPLATES
-from models.sphinx_x.corpus.turns import BOX, HINT_LETTER, PHRASES, Turn, choice, fractions
+from models.sphinx_x.corpus.turns import BOX, HINT_LETTER, HINTS, PHRASES, PLACES, Turn, choice, fractions, spelled
 from tasks.mini.wordings import EVAL_TEMPLATES
 
+DRAWN = (*KINDS, "motley")
 EVEN = Mixture(kinds={kind: 1.0 for kind in KINDS}, families={})
 
 
 def told(count: int, seed: int = 5) -> Iterator[tuple[World, Turn]]:
     rng = random.Random(seed)
     for number in range(count):
-        world = draw_training_world(KINDS[number % len(KINDS)], number, seed)
+        world = draw_training_world(DRAWN[number % len(DRAWN)], number, seed)
         for turn in converse(world, rng, EVEN, 12):
             yield world, turn
 
@@ -33,7 +44,7 @@ def turns() -> list[tuple[World, Turn]]:
 
 
 def test_no_turn_names_a_pair_that_is_held_out(turns: list[tuple[World, Turn]]) -> None:
-    colours, shapes = "|".join(COLOURS), "|".join(SHAPES)
+    colours, shapes = "|".join((*COLOURS, *MORE_COLOURS)), "|".join((*SHAPES, *MORE_SHAPES))
     adjacent = re.compile(rf"\b({colours}) ({shapes})s?\b|\b({shapes}) (?:in|that is|coloured) ({colours})\b")
     for _, turn in turns:
         for colour, shape, other_shape, other_colour in adjacent.findall(f"{turn.question} {turn.answer}"):
@@ -139,6 +150,41 @@ def test_every_family_finds_something_to_ask(kind: type[World]) -> None:
 def test_boxes_are_fractions_of_the_centred_padded_square() -> None:
     assert fractions((0, 0, 48, 96), 48, 96) == "[0.25,0.00,0.75,1.00]"
     assert fractions((10, 20, 30, 40), 100, 50) == "[0.10,0.45,0.30,0.65]"
+
+
+def test_hints_say_what_the_picture_shows(turns: list[tuple[World, Turn]]) -> None:
+    seen: Counter[str] = Counter()
+    for world, turn in turns:
+        assert all(0 <= hint.value < HINTS[hint.kind] for hint in turn.hints)
+        if turn.family == "where":
+            x, y = (hint.value for hint in turn.hints)
+            assert (x == y == PLACES) == (turn.answer == "nowhere")
+        if turn.family == "grounding":
+            x1, _, x2, _ = map(float, turn.answer.strip("[]").split(","))
+            width, height = world.image.size
+            middle = (x1 + x2) / 2 - max(height - width, 0) / (2 * max(width, height))  # hints count from the corner
+            assert abs(turn.hints[0].value + 0.5 - PLACES * middle) <= 1
+        if turn.family == "word_yes_no":
+            read = "".join(("", *ALPHABET)[hint.value] for hint in turn.hints)
+            assert (read == turn.hints[0].phrase) == turn.answer.startswith("Yes") or read.startswith(turn.hints[0].phrase)
+        if turn.family == "bar" and turn.hints:
+            assert str(turn.hints[0].value) == turn.answer
+        seen[turn.family] += bool(turn.hints)
+    assert min(seen[family] for family in ("where", "grounding", "word_yes_no", "bar", "relation_yes_no", "exists")) > 5
+
+
+def test_a_hint_belongs_to_the_last_character_of_its_phrase() -> None:
+    hints = spelled("CAT", "COTS")
+    assert [ALPHABET[hint.value - 1] for hint in hints] == ["C", "O", "T"]
+    assert [hint.position('Is the "CAT" a CATS?') for hint in hints] == [8, 9, 10]
+    assert hints[0].position("Is it a CATS?") is None
+
+
+def test_some_scenes_are_made_motley() -> None:
+    mixed = with_motley(LATE, 0.25)
+    assert mixed.kinds["motley"] == pytest.approx(LATE.kinds["scene"] / 4)
+    assert sum(mixed.kinds.values()) == pytest.approx(sum(LATE.kinds.values()))
+    assert with_motley(LATE, 0.0) is LATE
 
 
 def test_a_conversation_follows_from_its_seed() -> None:

@@ -10,14 +10,17 @@ import pytest
 import torch
 
 from harness.errors import ConfigError
-from harness.world import Clip
+from harness.world import Clip, draw
 from models.sphinx_x import checkpoint
 from models.sphinx_x.corpus.mini import LATE
+from models.sphinx_x.corpus.turns import Turn, placed, spelled
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.plugin import SphinxXModel
+from models.sphinx_x.template import question_piece
 from models.sphinx_x.tiling import views_of, views_of_prompt
 from models.sphinx_x.tokenizer import Tokenizer, train_tokenizer
 from models.sphinx_x.train import upcycle
+from models.sphinx_x.train.attention import CHUNK
 from models.sphinx_x.train.batch import Picture, collate, draw_pictures
 from models.sphinx_x.train.config import PretrainConfig, TrainConfig
 from models.sphinx_x.train.curves import plot
@@ -82,6 +85,32 @@ def test_gathered_visual_rows_are_what_encoding_gives(words: Tokenizer, pictures
         blocks = training.model.encode([views_of(picture.world.image, variant) for picture in scenes])
     for row, block in zip(table[batch.rows], blocks, strict=True):
         assert torch.allclose(row[1 : 1 + len(block)], block, atol=1e-5)
+
+
+def test_hints_stand_at_the_token_that_ends_their_phrase(words: Tokenizer) -> None:
+    turn = Turn("exists", "Is there a red star here?", "Yes", (*placed("red star", (12.0, 80.0), 96), *spelled("red", "AB")))
+    scene = draw("scene", 0, "train")
+    batch = collate([Picture(scene, (turn,))], MICRO, words, 1)
+    pieces = words.encode(question_piece(turn.question))
+    start = len(batch.rows[0]) - CHUNK
+    said = {}
+    for kind, (where, values) in batch.hints.items():
+        said[kind] = [(words.decode(pieces[: int(at) - start + 1]), int(value)) for at, value in zip(where, values, strict=True)]
+    assert [text.endswith("red star") for text, _ in said["x"]] == [True] and not said["number"]
+    assert [said[axis][0][1] for axis in "xy"] == [3, 20]
+    assert [value for _, value in said["char"]][-1] in (0, 2)  # "B", or nothing behind it where letters share a token
+
+
+def test_hints_add_their_loss_and_nothing_else(words: Tokenizer, pictures: list[Picture]) -> None:
+    torch.manual_seed(0)
+    training = TrainingModel(SphinxX(replace(MICRO, backbone=replace(MICRO.backbone, layers=4))))
+    batch = collate(pictures, training.model.variant, words, 2)
+    assert sum(len(where) for where, _ in batch.hints.values())
+    plain, more = (forward(training, batch, Coordinates.of(words, 1.0), 0.0, False, hints=weight) for weight in (0.0, 0.5))
+    assert more.loss.detach() > plain.loss.detach() and more.answer_loss == plain.answer_loss
+    more.loss.backward()
+    used = {name for name, value in training.named_parameters() if value.grad is not None and float(value.grad.abs().max()) > 0}
+    assert any(name.startswith("hints.read.x") for name in used) and any(".layers.3." in name for name in used)
 
 
 def test_a_coordinate_nearby_costs_less_than_one_far_away(words: Tokenizer) -> None:

@@ -29,6 +29,7 @@ def mini(**changes: Any) -> None:
     from models.sphinx_x.train import run
 
     values: dict[str, Any] = {"variant": "micro", "batch": 4, "turns": 3, "chunks": 1, "steps": 4, "precision": "fp32"}
+    values |= {"motley": 0.5, "hints": 0.3}
     values |= {"pretrain": PretrainConfig(steps=2, batch=4, lr=1e-3), "lr": 1e-3}
     run._LOG_EVERY = 1
     torch.manual_seed(0)

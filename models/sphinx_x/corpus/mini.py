@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.world import Chart, Clip, Digits, Page, Scene, Sign, Table, World, draw
@@ -72,7 +72,15 @@ def blend(early: Mixture, late: Mixture, share: float) -> Mixture:
     return Mixture(kinds=kinds, families={n: (1 - share) * early.weight(n) + share * late.weight(n) for n in names})
 
 
-_KINDS = {"scene": 0.44, "page": 0.19, "chart": 0.13, "digits": 0.10, "sign": 0.05, "table": 0.03, "clip": 0.06}
+def with_motley(mixture: Mixture, share: float) -> Mixture:
+    """The mixture with this share of its scenes replaced by motley ones."""
+    if not share:
+        return mixture
+    scenes = mixture.kinds["scene"]
+    return replace(mixture, kinds={**mixture.kinds, "scene": (1 - share) * scenes, "motley": share * scenes})
+
+
+_KINDS = {"scene": 0.43, "page": 0.17, "chart": 0.13, "digits": 0.10, "sign": 0.08, "table": 0.03, "clip": 0.06}
 _NAMES = sorted({name for families in FAMILIES.values() for name in families})
 EARLY = Mixture(kinds=_KINDS, families={name: 3.0 if name in LONG else 0.2 if is_closed(name) else 1.0 for name in _NAMES})
 _LATE = {
@@ -85,11 +93,11 @@ _LATE = {
     **{"choice_count": 4, "motion": 2, "moving": 1, "motion_yes_no": 1, "choice_motion": 4, "choice_moving": 2},
     **{"moving_attribute": 2, "clip_count": 1},
     # what is read
-    **{"letter_where": 1, "letter_after": 1, "read_word": 2, "letter_at": 0.5, "word_yes_no": 12, "choice_word": 3},
+    **{"letter_where": 1, "letter_after": 1, "read_word": 2, "letter_at": 0.5, "word_yes_no": 12, "choice_word": 6},
     **{"read_page": 1, "field_names": 0.3, "field": 16, "line": 0.5, "field_line": 2, "line_number": 1, "field_of": 1},
     **{"title": 0.3, "field_yes_no": 1.5, "choice_field": 1},
     **{"read_chart": 0.7, "bar": 6, "bar_line": 1.5, "bar_colour": 3, "bars": 0.5, "extreme": 4, "arithmetic": 0.7},
-    **{"bar_yes_no": 1, "choice_bar": 5, "read_table": 1, "row_line": 1, "cell": 6, "choice_cell": 1},
+    **{"bar_yes_no": 1, "choice_bar": 7, "read_table": 1, "row_line": 1, "cell": 6, "choice_cell": 1},
     **{"digits": 4, "addends": 3, "digits_yes_no": 8, "choice_digits": 1},
 }
 LATE = Mixture(kinds=_KINDS, families=_LATE)

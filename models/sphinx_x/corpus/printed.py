@@ -7,7 +7,7 @@ from collections import Counter
 
 from harness.world import NAMES, Chart, Digits, Field, Glyph, Page, Sign, Table
 from models.sphinx_x.corpus.scenes import ask, place_of
-from models.sphinx_x.corpus.turns import SHORT, Turn, choice, short, yes_no
+from models.sphinx_x.corpus.turns import SHORT, Hint, Turn, choice, hinted, short, spelled, yes_no
 
 _ALPHABET = "ABCDEFGHIKLMNOPRSTUVW"
 
@@ -47,7 +47,8 @@ def _other_word(word: str, rng: random.Random) -> str:
 def word_yes_no(sign: Sign, rng: random.Random) -> Turn:
     """Whether the sign says a word."""
     told = sign.word if rng.random() < 0.5 else _other_word(sign.word, rng)
-    return yes_no("word_yes_no", ask("word_yes_no", rng, told), told == sign.word, rng, sign.word)
+    turn = yes_no("word_yes_no", ask("word_yes_no", rng, told), told == sign.word, rng, sign.word)
+    return hinted(turn, spelled(told, sign.word))
 
 
 def word_choice(sign: Sign, rng: random.Random) -> Turn:
@@ -161,9 +162,10 @@ def read_chart(chart: Chart, rng: random.Random) -> Turn:
 def bar(chart: Chart, rng: random.Random) -> Turn:
     """The value of a bar, by its name or its colour."""
     found = rng.choice(chart.bars)
-    if rng.random() < 0.3:
-        return short("bar", ask("bar_by_colour", rng, found.colour), str(found.value), rng)
-    return short("bar", ask("bar", rng, found.name), str(found.value), rng)
+    coloured = rng.random() < 0.3
+    name = found.colour if coloured else found.name
+    turn = short("bar", ask("bar_by_colour" if coloured else "bar", rng, name), str(found.value), rng)
+    return hinted(turn, [Hint(name, "number", found.value)])
 
 
 def bar_line(chart: Chart, rng: random.Random) -> Turn:
@@ -213,7 +215,10 @@ def chart_choice(chart: Chart, rng: random.Random) -> Turn:
     """A value, the highest or the lowest bar, with options."""
     if rng.random() < 0.6:
         found = rng.choice(chart.bars)
-        return choice("choice_bar", ask("bar", rng, found.name), str(found.value), _numbers_near(found.value, rng, 1, 9), rng)
+        wrong = [str(entry.value) for entry in chart.bars if entry is not found]  # else: any option that a bar reaches is right
+        wrong += [number for number in _numbers_near(found.value, rng, 1, 9) if number not in wrong]
+        turn = choice("choice_bar", ask("bar", rng, found.name), str(found.value), wrong[: rng.choice((2, 3, 3))], rng)
+        return hinted(turn, [Hint(found.name, "number", found.value)])
     high = rng.random() < 0.5
     found = (max if high else min)(chart.bars, key=lambda entry: entry.value)
     wrong = [entry.name for entry in chart.bars if entry is not found]
@@ -236,7 +241,8 @@ def row_line(table: Table, rng: random.Random) -> Turn:
 def cell(table: Table, rng: random.Random) -> Turn:
     """One entry, by row and column."""
     i, j = rng.randrange(len(table.names)), rng.randrange(len(table.columns))
-    return short("cell", ask("cell", rng, table.names[i], table.columns[j]), table.rows[i][j], rng)
+    turn = short("cell", ask("cell", rng, table.names[i], table.columns[j]), table.rows[i][j], rng)
+    return hinted(turn, [Hint(max(table.names[i], table.columns[j], key=turn.question.rfind), "number", int(table.rows[i][j]))])
 
 
 def cell_choice(table: Table, rng: random.Random) -> Turn:
@@ -269,7 +275,8 @@ def digits_yes_no(digits: Digits, rng: random.Random) -> Turn:
     right = str(digits.result)
     told = right if rng.random() < 0.5 else _numbers_near(digits.result, rng, 0, 99 if len(right) > 1 else 9)[0]
     family = "sum_yes_no" if digits.operator else "number_yes_no"
-    return yes_no(family, ask(family, rng, told), told == right, rng, right)
+    turn = yes_no(family, ask(family, rng, told), told == right, rng, right)
+    return hinted(turn, [Hint(told, "number", digits.result)])
 
 
 def digits_choice(digits: Digits, rng: random.Random) -> Turn:

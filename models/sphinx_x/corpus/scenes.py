@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from harness.world import COLOURS, SHAPES, Box, Clip, Scene, Thing, is_held_out
+from harness.world import COLOURS, MORE_COLOURS, MORE_SHAPES, SHAPES, Box, Clip, Scene, Thing, is_held_out
 from models.sphinx_x.corpus.templates import NOUNS, ONE, REFERENCES, TRAIN_TEMPLATES
 from models.sphinx_x.corpus.turns import (
     BOX,
@@ -17,15 +18,19 @@ from models.sphinx_x.corpus.turns import (
     LETTERS,
     NUMBER_WORDS,
     SHORT,
+    Hint,
     Turn,
     choice,
     fractions,
+    hinted,
+    placed,
     short,
     with_article,
     yes_no,
 )
 
 _COLOURS = tuple(COLOURS)
+_MORE_COLOURS, _MORE_SHAPES = (*COLOURS, *MORE_COLOURS), (*SHAPES, *MORE_SHAPES)
 _MARGIN_PX = 8
 _COLUMNS, _ROWS = ("left", "", "right"), ("top", "", "bottom")
 _SIDES = {
@@ -49,6 +54,13 @@ _MOTIONS = {
 _MANY = 6
 _SO_MANY = ("", "", "a total of ", "exactly ", "just ")
 _THINGS = ("shapes", "shapes", "objects", "things")
+
+
+def words_of(scene: Scene) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The shapes and colours that a question about this scene may name: all of training's where it shows one of the further."""
+    if any(thing.shape in MORE_SHAPES or thing.colour in MORE_COLOURS for thing in scene.things):
+        return _MORE_SHAPES, _MORE_COLOURS
+    return SHAPES, _COLOURS
 
 
 def ask(family: str, rng: random.Random, *slots: object) -> str:
@@ -106,11 +118,12 @@ def describe(thing: Thing, things: Sequence[Thing], rng: random.Random, avoid: s
 def _absent(scene: Scene, rng: random.Random) -> tuple[str, str] | None:
     """A (shape, colour) of training that the scene lacks, mostly one that shares a word with something in it."""
     present = {(thing.shape, thing.colour) for thing in scene.things}
+    shapes, colours = words_of(scene)
     for _ in range(12):
         thing = rng.choice(scene.things)
         hard = rng.random()
-        shape = thing.shape if hard < 0.4 else rng.choice(SHAPES)
-        colour = thing.colour if 0.4 <= hard < 0.8 else rng.choice(_COLOURS)
+        shape = thing.shape if hard < 0.4 else rng.choice(shapes)
+        colour = thing.colour if 0.4 <= hard < 0.8 else rng.choice(colours)
         if (shape, colour) not in present and not is_held_out(shape, colour):
             return shape, colour
     return None
@@ -129,6 +142,11 @@ def boxes(scene: Scene, rng: random.Random) -> Turn:
     return Turn("list", ask("list", rng), "; ".join(f"{_pair(t)} {_box(t, scene)}" for t in ordered))
 
 
+def _at(phrase: str, thing: Thing | None, scene: Scene) -> tuple[Hint, ...]:
+    """Hints of where a thing is that the phrase names."""
+    return placed(phrase, None if thing is None else thing.box.centre, max(scene.image.size))
+
+
 def _box(thing: Thing, scene: Scene) -> str:
     at = thing.box
     return fractions((at.x0, at.y0, at.x1, at.y1), *scene.image.size)
@@ -141,7 +159,10 @@ def grounding(scene: Scene, rng: random.Random) -> Turn | None:
     text = (_extreme(thing, scene, rng) if form < 0.25 else _beside(thing, scene, rng) if form < 0.35 else "") or describe(
         thing, scene.things, rng
     )
-    return Turn("grounding", BOX.format(rng.choice(REFERENCES).format(text)), _box(thing, scene)) if text else None
+    if not text:
+        return None
+    turn = Turn("grounding", BOX.format(rng.choice(REFERENCES).format(text)), _box(thing, scene))
+    return hinted(turn, _at(text, thing, scene))
 
 
 def _extreme(thing: Thing, scene: Scene, rng: random.Random) -> str:
@@ -193,10 +214,14 @@ def where(scene: Scene, rng: random.Random) -> Turn | None:
     """The place of a thing in words, or ``nowhere``: presence asked as an open question."""
     if rng.random() < 0.35:
         missing = _absent(scene, rng)
-        return missing and short("where", ask("where", rng, f"{missing[1]} {missing[0]}"), "nowhere", rng)
+        if missing is None:
+            return None
+        text = f"{missing[1]} {missing[0]}"
+        return hinted(short("where", ask("where", rng, text), "nowhere", rng), _at(text, None, scene))
     thing = rng.choice(scene.things)
     text = describe(thing, scene.things, rng)
-    return short("where", ask("where", rng, text), place_word(thing, *scene.image.size), rng) if text else None
+    turn = short("where", ask("where", rng, text), place_word(thing, *scene.image.size), rng)
+    return hinted(turn, _at(text, thing, scene)) if text else None
 
 
 def _attribute(name: str, family: str) -> Callable[[Scene, random.Random], Turn | None]:
@@ -205,18 +230,20 @@ def _attribute(name: str, family: str) -> Callable[[Scene, random.Random], Turn 
     def turn(scene: Scene, rng: random.Random) -> Turn | None:
         thing = rng.choice(scene.things)
         text = describe(thing, scene.things, rng, avoid=name)
-        return short(family, ask(family, rng, text), getattr(thing, name), rng) if text else None
+        turn = short(family, ask(family, rng, text), getattr(thing, name), rng)
+        return hinted(turn, _at(text, thing, scene)) if text else None
 
     return turn
 
 
-def _values(name: str, thing: Thing) -> list[str]:
-    """Values an attribute of this thing could have had without becoming a held-out pair."""
+def _values(name: str, thing: Thing, words: tuple[tuple[str, ...], tuple[str, ...]] = (SHAPES, _COLOURS)) -> list[str]:
+    """Values an attribute of this thing could have had without becoming a held-out pair; ``words`` are shapes and colours."""
+    shapes, colours = words
     if name == "size":
         return ["small", "large"]
     if name == "colour":
-        return [colour for colour in _COLOURS if not is_held_out(thing.shape, colour)]
-    return [shape for shape in SHAPES if not is_held_out(shape, thing.colour)]
+        return [colour for colour in colours if not is_held_out(thing.shape, colour)]
+    return [shape for shape in shapes if not is_held_out(shape, thing.colour)]
 
 
 def _attribute_choice(name: str, family: str) -> Callable[[Scene, random.Random], Turn | None]:
@@ -224,12 +251,14 @@ def _attribute_choice(name: str, family: str) -> Callable[[Scene, random.Random]
         thing = rng.choice(scene.things)
         text = describe(thing, scene.things, rng, avoid=name)
         right = getattr(thing, name)
-        others = [value for value in _values(name, thing) if value != right]
+        others = [value for value in _values(name, thing, words_of(scene)) if value != right]
         present = [getattr(t, name) for t in scene.things if getattr(t, name) in others]
         wrong = rng.sample(others, min(3, len(others)))
         if present and rng.random() < 0.7 and len(others) > 2:
-            wrong = list(dict.fromkeys([*present, *wrong]))[:3]
-        return choice("choice_" + name, ask(family, rng, text), right, wrong, rng) if text else None
+            wrong = list(dict.fromkeys([*present, *wrong]))
+        wrong = wrong[: rng.choice((1, 2, 3, 3))]
+        turn = choice("choice_" + name, ask(family, rng, text), right, wrong, rng)
+        return hinted(turn, _at(text, thing, scene)) if text else None
 
     return turn
 
@@ -239,9 +268,10 @@ def _attribute_yes_no(name: str, family: str) -> Callable[[Scene, random.Random]
         thing = rng.choice(scene.things)
         text = describe(thing, scene.things, rng, avoid=name)
         right = getattr(thing, name)
-        others = [value for value in _values(name, thing) if value != right]
+        others = [value for value in _values(name, thing, words_of(scene)) if value != right]
         told = right if rng.random() < 0.5 else rng.choice(others)
-        return yes_no(family, ask(family, rng, text, told), told == right, rng, right) if text else None
+        turn = yes_no(family, ask(family, rng, text, told), told == right, rng, right)
+        return hinted(turn, _at(text, thing, scene)) if text else None
 
     return turn
 
@@ -249,10 +279,11 @@ def _attribute_yes_no(name: str, family: str) -> Callable[[Scene, random.Random]
 def _group(scene: Scene, rng: random.Random) -> tuple[str, int]:
     """A plural noun phrase and how many things it fits."""
     thing = rng.choice(scene.things)
+    shapes, colours = words_of(scene)
     if rng.random() < 0.5:
-        shape = thing.shape if rng.random() < 0.75 else rng.choice(SHAPES)
+        shape = thing.shape if rng.random() < 0.75 else rng.choice(shapes)
         return NOUNS[shape][1], sum(t.shape == shape for t in scene.things)
-    colour = thing.colour if rng.random() < 0.75 else rng.choice(_COLOURS)
+    colour = thing.colour if rng.random() < 0.75 else rng.choice(colours)
     noun = rng.choice(("objects", "shapes", "things", "items"))
     return f"{colour} {noun}", sum(t.colour == colour for t in scene.things)
 
@@ -289,7 +320,8 @@ def count_yes_no(scene: Scene, rng: random.Random) -> Turn:
         question = rng.choice(ONE).format(noun[:-1])
     else:
         question = ask("count_yes_no", rng, rng.choice(_SO_MANY) + _number(told, words), noun)
-    return yes_no("count_yes_no", question, told == number, rng, _number(number, words))
+    turn = yes_no("count_yes_no", question, told == number, rng, _number(number, words))
+    return hinted(turn, [Hint(_number(told, words), "number", number)])
 
 
 def exists(scene: Scene, rng: random.Random) -> Turn | None:
@@ -298,14 +330,20 @@ def exists(scene: Scene, rng: random.Random) -> Turn | None:
     if rng.random() < 0.5:
         thing = rng.choice(scene.things)
         text = _pair(thing) if form < 0.45 else thing.shape if form < 0.88 else f"{thing.colour} object"
-        return yes_no("exists", ask("exists", rng, with_article(text)), True, rng, place_word(thing, *scene.image.size))
+        turn = yes_no("exists", ask("exists", rng, with_article(text)), True, rng, place_word(thing, *scene.image.size))
+        alike = [t for t in scene.things if text in (_pair(t), t.shape, f"{t.colour} object")]
+        return hinted(turn, _at(text, thing, scene)) if len(alike) == 1 else turn
     if form < 0.45:
         missing = _absent(scene, rng)
-        return missing and yes_no("exists", ask("exists", rng, with_article(f"{missing[1]} {missing[0]}")), False, rng)
-    shapes = [shape for shape in SHAPES if all(t.shape != shape for t in scene.things)]
-    colours = [colour for colour in _COLOURS if all(t.colour != colour for t in scene.things)]
-    text = rng.choice(shapes) if form < 0.88 else f"{rng.choice(colours)} object"
-    return yes_no("exists", ask("exists", rng, with_article(text)), False, rng)
+        if missing is None:
+            return None
+        text = f"{missing[1]} {missing[0]}"
+    else:
+        known_shapes, known_colours = words_of(scene)
+        shapes = [shape for shape in known_shapes if all(t.shape != shape for t in scene.things)]
+        colours = [colour for colour in known_colours if all(t.colour != colour for t in scene.things)]
+        text = rng.choice(shapes) if form < 0.88 else f"{rng.choice(colours)} object"
+    return hinted(yes_no("exists", ask("exists", rng, with_article(text)), False, rng), _at(text, None, scene))
 
 
 def side_yes_no(scene: Scene, rng: random.Random) -> Turn | None:
@@ -320,11 +358,22 @@ def side_yes_no(scene: Scene, rng: random.Random) -> Turn | None:
     names = ("left", "right") if across else ("top", "bottom")
     right = names[offset > 0]
     told = rng.choice(names)
-    return yes_no("side_yes_no", ask("side_yes_no", rng, text, rng.choice(_SIDES[told])), told == right, rng, right)
+    turn = yes_no("side_yes_no", ask("side_yes_no", rng, text, rng.choice(_SIDES[told])), told == right, rng, right)
+    return hinted(turn, _at(text, thing, scene))
 
 
-def _related(scene: Scene, rng: random.Random) -> tuple[str, str, str, str] | None:
-    """Two things in words, the relation that holds between them, and its opposite."""
+@dataclass(frozen=True, slots=True)
+class _Related:
+    """Two things in words, the relation that holds between them, its opposite, and hints of where both are."""
+
+    one: str
+    two: str
+    right: str
+    opposite: str
+    hints: tuple[Hint, ...]
+
+
+def _related(scene: Scene, rng: random.Random) -> _Related | None:
     if len(scene.things) < 2:
         return None
     one, two = rng.sample(scene.things, 2)
@@ -335,13 +384,16 @@ def _related(scene: Scene, rng: random.Random) -> tuple[str, str, str, str] | No
         return None
     pair = ("left", "right") if across else ("above", "below")
     positive = (dx if across else dy) > 0
-    return *names, pair[positive], pair[not positive]
+    hints = (*_at(names[0], one, scene), *_at(names[1], two, scene))
+    return _Related(*names, pair[positive], pair[not positive], hints)
 
 
 def relation(scene: Scene, rng: random.Random) -> Turn | None:
     """Where one thing is, seen from another."""
     found = _related(scene, rng)
-    return found and short("relation", ask("relation", rng, found[0], found[1]), found[2], rng)
+    if found is None:
+        return None
+    return hinted(short("relation", ask("relation", rng, found.one, found.two), found.right, rng), found.hints)
 
 
 def relation_yes_no(scene: Scene, rng: random.Random) -> Turn | None:
@@ -349,22 +401,26 @@ def relation_yes_no(scene: Scene, rng: random.Random) -> Turn | None:
     found = _related(scene, rng)
     if not found:
         return None
-    one, two, right, opposite = found
-    told = right if rng.random() < 0.5 else opposite
-    words = rng.choice(_RELATIONS[told])
-    return yes_no("relation_yes_no", ask("relation_yes_no", rng, one, words, two), told == right, rng, right)
+    told = found.right if rng.random() < 0.5 else found.opposite
+    question = ask("relation_yes_no", rng, found.one, rng.choice(_RELATIONS[told]), found.two)
+    return hinted(yes_no("relation_yes_no", question, told == found.right, rng, found.right), found.hints)
 
 
 def relation_choice(scene: Scene, rng: random.Random) -> Turn | None:
     """Where one thing is, seen from another or in the picture, with options."""
     if rng.random() < 0.5:
         found = _related(scene, rng)
-        return found and choice("choice_place", ask("relation", rng, found[0], found[1]), found[2], tuple(_RELATIONS), rng)
+        if not found:
+            return None
+        turn = choice("choice_place", ask("relation", rng, found.one, found.two), found.right, tuple(_RELATIONS), rng)
+        return hinted(turn, found.hints)
     thing = rng.choice(scene.things)
     text = describe(thing, scene.things, rng)
     corner = _corner(thing.box, *scene.image.size)
     corners = [f"{row} {column}" for row in ("top", "bottom") for column in ("left", "right")]
-    return choice("choice_place", ask("where", rng, text), corner, corners, rng) if text and corner else None
+    if not text or not corner:
+        return None
+    return hinted(choice("choice_place", ask("where", rng, text), corner, corners, rng), _at(text, thing, scene))
 
 
 def which_choice(scene: Scene, rng: random.Random) -> Turn | None:

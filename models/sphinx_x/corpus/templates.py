@@ -370,6 +370,14 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "ring": ("ring", "rings"),
     "heart": ("heart", "hearts"),
     "diamond": ("diamond", "diamonds"),
+    "moon": ("moon", "moons"),
+    "arrow": ("arrow", "arrows"),
+    "house": ("house", "houses"),
+    "hourglass": ("hourglass", "hourglasses"),
+    "flag": ("flag", "flags"),
+    "corner": ("corner", "corners"),
+    "arch": ("arch", "arches"),
+    "bow": ("bow", "bows"),
 }
 """Shape -> singular and plural."""
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.world import ALPHABET
 
 SHORT = "\nAnswer the question using a single word or phrase."
 LETTER = "\nAnswer with the option's letter from the given choices directly."
@@ -44,6 +46,34 @@ LETTERS = "ABCDEFGH"
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven")
 
 
+PLACES = 24
+"""Bins of a side of the padded square in which a hint tells where something is; one more stands for "nowhere"."""
+
+HINTS: Mapping[str, int] = {"x": PLACES + 1, "y": PLACES + 1, "char": len(ALPHABET) + 1, "number": 100}
+"""What hints tell, and how many values it has: a place, a character of `ALPHABET` (0 for none), a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a reader should know of the picture once he has read the question so far: for training alone, never said.
+
+    Attributes:
+        phrase: words of the question; the hint belongs to the token that holds their last character.
+        kind: name in `HINTS`; ``value`` is below its number of values.
+        cut: characters left out at the end of the phrase, to point into a word.
+    """
+
+    phrase: str
+    kind: str
+    value: int
+    cut: int = 0
+
+    def position(self, text: str) -> int | None:
+        """Index of the character in ``text`` that the hint belongs to; None where the phrase does not stand there."""
+        found = re.search(rf"(?<!\w){re.escape(self.phrase)}(?!\w)", text)
+        return None if found is None else found.end() - 1 - self.cut
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One question and its answer; ``family`` names what is practised, for the curriculum and the losses."""
@@ -51,6 +81,24 @@ class Turn:
     family: str
     question: str
     answer: str
+    hints: tuple[Hint, ...] = ()
+
+
+def hinted(turn: Turn, *hints: Sequence[Hint]) -> Turn:
+    """The turn with hints."""
+    return replace(turn, hints=tuple(hint for some in hints for hint in some))
+
+
+def placed(phrase: str, centre: tuple[float, float] | None, side: int) -> tuple[Hint, ...]:
+    """Hints of where in a padded square of ``side`` pixels what the phrase names has its middle; None is nowhere."""
+    x, y = (PLACES, PLACES) if centre is None else (min(int(value * PLACES / side), PLACES - 1) for value in centre)
+    return Hint(phrase, "x", x), Hint(phrase, "y", y)
+
+
+def spelled(phrase: str, word: str) -> tuple[Hint, ...]:
+    """Hints of which character of ``word`` stands where each character of the phrase would; none beyond its end."""
+    chars = [1 + ALPHABET.index(char) for char in word] + [0] * len(phrase)
+    return tuple(Hint(phrase, "char", chars[i], cut=len(phrase) - 1 - i) for i in range(len(phrase)))
 
 
 def short(family: str, question: str, answer: str, rng: random.Random) -> Turn:

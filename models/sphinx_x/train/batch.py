@@ -8,8 +8,9 @@ the step's number alone.
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch.nn.functional import interpolate
 
 from harness.world import Clip, World
 from models.sphinx_x.corpus.mini import Mixture, converse, draw_training_world, pick_kind
-from models.sphinx_x.corpus.turns import Turn
+from models.sphinx_x.corpus.turns import HINTS, Hint, Turn
 from models.sphinx_x.template import SEPARATOR, SYSTEM, answer_piece, question_piece
 from models.sphinx_x.tiling import cut, empty_views, normalise, shown
 from models.sphinx_x.tokenizer import Tokenizer
@@ -52,6 +53,7 @@ class Batch:
         where: flat indices into [n * t] of positions that predict an answer's token; ``targets``, ``weights`` go with them.
         answers: for each of those the number of its answer, ``families`` the family of each answer.
         visual: flat index into [n * t] of each visual token, [v * tokens].
+        hints: kind of hint -> flat indices into [n * t] of the tokens that have one, and its values.
     """
 
     views: dict[int, Tensor]
@@ -67,6 +69,7 @@ class Batch:
     answers: Tensor
     families: tuple[str, ...]
     visual: Tensor
+    hints: dict[str, tuple[Tensor, Tensor]]
 
 
 def draw_pictures(step: int, seed: int, mixture: Mixture, count: int, turns: int) -> list[Picture]:
@@ -102,6 +105,17 @@ def _encode(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
     return tuple(tokenizer.encode(text))
 
 
+def _hints(tokenizer: Tokenizer, text: str, hints: Sequence[Hint]) -> list[tuple[int, str, int]]:
+    """Number of the token, kind and value of each hint whose phrase stands in the text."""
+    if not hints:
+        return []
+    ends = [end for _, end in tokenizer.backend.encode(text, add_special_tokens=False).offsets]
+    at = [hint.position(text) for hint in hints]
+    return [
+        (bisect_right(ends, place), hint.kind, hint.value) for hint, place in zip(hints, at, strict=True) if place is not None
+    ]
+
+
 @dataclass(slots=True)
 class _Piece:
     """A run of positions that stay together: a picture's prefix, or one question with its answer."""
@@ -110,6 +124,7 @@ class _Piece:
     first: int
     labels: list[int]
     answer: int = -1
+    hints: list[tuple[int, str, int]] = field(default_factory=list)
 
 
 class _Packer:
@@ -135,7 +150,8 @@ class _Packer:
         chunks: list[list[_Piece]] = [[] for _ in range(self.chunks)]
         room = [CHUNK] * self.chunks
         for turn in turns:
-            ask = _encode(self.tokenizer, question_piece(turn.question))
+            question = question_piece(turn.question)
+            ask = _encode(self.tokenizer, question)
             answer = _encode(self.tokenizer, answer_piece(turn.answer))
             size = len(ask) + len(answer) - 1
             index = next((i for i in range(self.chunks) if room[i] >= size), None)
@@ -143,7 +159,8 @@ class _Packer:
                 continue
             room[index] -= size
             labels = [-1] * (len(ask) - 1) + list(answer)
-            chunks[index].append(_Piece(self._text([*ask, *answer[:-1]]), len(rows), labels, len(self.families)))
+            hints = _hints(self.tokenizer, question, turn.hints)
+            chunks[index].append(_Piece(self._text([*ask, *answer[:-1]]), len(rows), labels, len(self.families), hints))
             self.families.append(turn.family)
             self.lengths.append(len(answer))
         self.chunked.append(chunks)
@@ -181,9 +198,11 @@ class _Packer:
         found["label"][number, where] = piece.labels
         found["answer"][number, where] = piece.answer
         found["segment"][number, where] = segment
+        for token, kind, value in piece.hints:
+            found[kind][number, at + token] = value
 
 
-_FILLS = {"rows": START, "position": 0, "label": -1, "answer": -1, "segment": -1}
+_FILLS = {"rows": START, "position": 0, "label": -1, "answer": -1, "segment": -1, **dict.fromkeys(HINTS, -1)}
 
 
 def collate(pictures: Sequence[Picture], variant: Variant, tokenizer: Tokenizer, chunks: int) -> Batch:
@@ -234,7 +253,14 @@ def _finish(packer: _Packer, views: dict[int, Tensor], labels: list[np.ndarray],
         answers=torch.from_numpy(answers),
         families=tuple(packer.families),
         visual=torch.from_numpy(visual),
+        hints={kind: _told(arrays[kind].reshape(-1)) for kind in HINTS},
     )
+
+
+def _told(values: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Where values stand, and which."""
+    where = np.flatnonzero(values >= 0)
+    return torch.from_numpy(where), torch.from_numpy(values[where])
 
 
 def _weights(lengths: np.ndarray, answers: np.ndarray) -> np.ndarray:

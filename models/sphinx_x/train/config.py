@@ -37,6 +37,8 @@ class TrainConfig:
         early: share of the budget after which the mixture of questions has fully changed from long and open answers to all;
             the change begins at a third of it.
         dense: weight of the dense labels as an auxiliary loss at the start; fades to a tenth over the budget.
+        motley: share of the scenes that show colours and shapes which evaluation does not know.
+        hints: weight of the hints, by which the tokens of a question learn to hold what it names.
         muon: orthogonalised momentum for the matrices of all blocks; without it all weights take AdamW.
         loss_blur: width, in hundredths, of the soft target around a coordinate.
         threads: compute threads. ``precision`` is ``bf16`` (autocast) or ``fp32``.
@@ -63,6 +65,8 @@ class TrainConfig:
     muon: bool = True
     early: float = 0.45
     dense: float = 0.5
+    motley: float = 0.0
+    hints: float = 0.0
     loss_blur: float = 1.5
     threads: int = 1
     precision: str = "bf16"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
-from harness.world import ALPHABET, CLASSES, COLOURS, KEYS, World, dense_labels
+from harness.world import ALPHABET, CLASSES, COLOURS, KEYS, UNNAMED, World, dense_labels
 from models.sphinx_x.train.together import ALONE, Together
 from models.sphinx_x.variants import Variant
 
@@ -101,13 +101,13 @@ class DenseHead(nn.Module):
         """This process's part of the loss over tokens [views, tokens, width], and accuracies on cells that show something."""
         parts = list(self.read(self.norm(tokens)).float().unflatten(-1, (_QUARTERS, -1)).split(self.sizes, dim=-1))
         extent = parts.pop(3)
-        shown = (targets.classes[..., 0] > 0) | (targets.classes[..., 2] > 0)
+        shown = (targets.classes[..., 0] != 0) | (targets.classes[..., 2] > 0)
         loss = tokens.new_zeros((), dtype=torch.float32)
         scores: dict[str, float] = {}
         for index, (name, read) in enumerate(zip(_FIELDS[: 5 if self.relations else 3], parts, strict=False)):
             wanted = targets.classes[..., index]
-            each = cross_entropy(read.flatten(0, -2), wanted.flatten(), reduction="none").view_as(wanted)
-            weight = torch.where(wanted > 0, 1.0, _NOTHING)
+            each = cross_entropy(read.flatten(0, -2), wanted.flatten(), reduction="none", ignore_index=UNNAMED).view_as(wanted)
+            weight = torch.where(wanted > 0, 1.0, _NOTHING).masked_fill(wanted == UNNAMED, 0.0)
             loss = loss + (each * weight).sum() / weight.sum() * together.share_of(weight.sum())
             some = wanted > 0
             if some.any():

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from models.sphinx_x import checkpoint
-from models.sphinx_x.corpus.mini import EARLY, LATE, Mixture, blend
+from models.sphinx_x.corpus.mini import EARLY, LATE, Mixture, blend, with_motley
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.train.batch import Batch, collate, draw_pictures
@@ -70,7 +70,7 @@ def _tokenizer(config: TrainConfig, folder: Path) -> Tokenizer:
     if config.init and not config.new_words:
         tokenizer = Tokenizer.load(Path(config.init) / checkpoint.TOKENIZER)
     else:
-        tokenizer = learn_vocabulary(find_variant(config.variant).backbone.vocab, config.seed)
+        tokenizer = learn_vocabulary(find_variant(config.variant).backbone.vocab, config.seed, motley=config.motley)
     tokenizer.save(path)
     return tokenizer
 
@@ -145,7 +145,8 @@ class _Run:
             return
         saved = self.progress.spent
         while (share := self._share(config)) < 1 and not self._stopped():
-            pictures = draw_pictures(self.progress.step, self.config.seed + 7, EARLY, config.batch, 1)
+            mixture = with_motley(EARLY, self.config.motley)
+            pictures = draw_pictures(self.progress.step, self.config.seed + 7, mixture, config.batch, 1)
             pictures = self.together.share(pictures)
             batch = collate(pictures, self.variant, self.tokenizer, 1)
             keep = {size: views[batch.labelled] for size, views in batch.views.items()}
@@ -181,7 +182,8 @@ class _Run:
     def mixture(self) -> Mixture:
         """What is asked at this moment."""
         share, turn = self._share(self.config), self.config.early
-        return blend(EARLY, LATE, (share - turn / 3) / (turn * 2 / 3) if turn > 0 else 1.0)
+        found = blend(EARLY, LATE, (share - turn / 3) / (turn * 2 / 3) if turn > 0 else 1.0)
+        return with_motley(found, self.config.motley)
 
     def _batch(self, step: int, seed: int, mixture: Mixture) -> Batch:
         pictures = draw_pictures(step, seed, mixture, self.config.batch, self.config.turns)
@@ -195,7 +197,7 @@ class _Run:
         while (share := self._share(config)) < 1 and not self._stopped():
             batch = self._batch(progress.step, config.seed, self.mixture())
             dense = config.dense * max(0.1, 1 - share * 1.5)
-            result = forward(self.training, batch, self.coordinates, dense, self.bf16, self.together)
+            result = forward(self.training, batch, self.coordinates, dense, self.bf16, self.together, config.hints)
             lr = config.lr * _shape(share, config.warmup)
             norm = self._descend(result.loss, lr)
             self._tick()

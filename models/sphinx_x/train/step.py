@@ -7,18 +7,23 @@ nearly right and plain cross-entropy does not know that.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import log_softmax
+from torch.nn.functional import cross_entropy, log_softmax
 
+from models.sphinx_x.corpus.turns import HINTS
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.tokenizer import FRACTIONS, Tokenizer
 from models.sphinx_x.train.attention import NAME
 from models.sphinx_x.train.batch import Batch
 from models.sphinx_x.train.dense import DenseHead, DenseTargets
 from models.sphinx_x.train.together import ALONE, Together
+
+_HINTED = 4
+"""After so many eighths of the layers a question's tokens are to hold what hints tell, so that the others can use it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,25 @@ class TrainingModel(nn.Module):
         width = model.variant.backbone.width
         self.see = DenseHead(width, relations=False)
         self.keep = DenseHead(width, relations=True)
+        self.hints = HintHead(width)
+
+
+class HintHead(nn.Module):
+    """Reads off a question's tokens what hints tell: where the thing just named is, or which letter the picture has instead."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.read = nn.ModuleDict({kind: nn.Linear(width, values) for kind, values in HINTS.items()})
+
+    def forward(self, hidden: Tensor, hints: Mapping[str, tuple[Tensor, Tensor]], together: Together = ALONE) -> Tensor:
+        """This process's part of the sum over kinds of the mean loss; ``hidden`` are states of a middle layer [n * t, width]."""
+        loss = hidden.new_zeros((), dtype=torch.float32)
+        for kind, (where, values) in hints.items():
+            share = together.share_of(len(where))
+            if len(where):
+                loss = loss + cross_entropy(self.read[kind](self.norm(hidden[where])).float(), values) * share
+        return loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +110,15 @@ def picture_table(training: TrainingModel, batch: Batch) -> tuple[Tensor, Tensor
 
 
 def forward(
-    training: TrainingModel, batch: Batch, coordinates: Coordinates, dense: float, bf16: bool, together: Together = ALONE
+    training: TrainingModel,
+    batch: Batch,
+    coordinates: Coordinates,
+    dense: float,
+    bf16: bool,
+    together: Together = ALONE,
+    hints: float = 0.0,
 ) -> StepResult:
-    """Losses of one batch, or this process's part of those of the whole step; ``dense`` weighs the auxiliary labels."""
+    """Losses of one batch, or this process's part of those of the whole step; ``dense`` and ``hints`` weigh auxiliary labels."""
     model = training.model
     sparse = model.variant.backbone.experts > 0
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -100,7 +130,7 @@ def forward(
             packing=batch.masks,
             position_ids=batch.positions,
             use_cache=False,
-            output_hidden_states=dense > 0,
+            output_hidden_states=dense > 0 or hints > 0,
             **({"output_router_logits": True} if sparse else {}),
         )
         hidden = out.last_hidden_state.flatten(0, 1)[batch.where]
@@ -113,6 +143,9 @@ def forward(
     if dense > 0:
         seen, kept, scores = _dense(training, batch, visual, out.hidden_states, together)
         loss = loss + dense * (seen + kept)
+    if hints > 0:
+        late = out.hidden_states[_HINTED * len(out.hidden_states) // 8].flatten(0, 1)
+        loss = loss + hints * training.hints(late, batch.hints, together)
     if sparse:
         backbone = model.variant.backbone
         loss = loss + backbone.load_balance * balance(out.router_logits, backbone.active_experts, together)

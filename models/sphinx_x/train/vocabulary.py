@@ -6,7 +6,7 @@ import random
 import re
 
 from harness.world import NAMES
-from models.sphinx_x.corpus.mini import LATE, converse, draw_training_world, pick_kind, texts
+from models.sphinx_x.corpus.mini import LATE, converse, draw_training_world, pick_kind, texts, with_motley
 from models.sphinx_x.corpus.templates import TRAIN_TEMPLATES
 from models.sphinx_x.corpus.turns import PHRASES
 from models.sphinx_x.tokenizer import Tokenizer, train_tokenizer
@@ -27,14 +27,14 @@ count exactly all"""
 """Everyday words that a question about such pictures may hold, so that unseen wordings stay cheap."""
 
 
-def learn_vocabulary(size: int, seed: int, pictures: int = _PICTURES) -> Tokenizer:
+def learn_vocabulary(size: int, seed: int, pictures: int = _PICTURES, motley: float = 0.0) -> Tokenizer:
     """A tokenizer of at most ``size`` ids from training conversations only."""
-    rng = random.Random(seed)
+    rng, mixture = random.Random(seed), with_motley(LATE, motley)
     names = [name.lower() for name in NAMES]
     corpus = [" ".join(("", *_PLAIN_WORDS.split(), *names)), "\n".join(names)] * _REPEATS
     wordings = [re.sub(r"\{\d?\}", "", template) for many in TRAIN_TEMPLATES.values() for template in many]
     corpus += [f" {wording}" for wording in wordings] * _REPEATS
     for number in range(pictures):
-        world = draw_training_world(pick_kind(LATE, rng), number, seed)
-        corpus.append(texts(converse(world, rng, LATE, _TURNS)))
+        world = draw_training_world(pick_kind(mixture, rng), number, seed)
+        corpus.append(texts(converse(world, rng, mixture, _TURNS)))
     return train_tokenizer(corpus, size, PHRASES)
