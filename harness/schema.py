@@ -20,6 +20,8 @@ from harness.names import suggestion
 MISSING = "???"
 """How YAML marks a value that the user must give."""
 
+AT_URLS = "riddle report, compare and gate read finished runs at URLs, and riddle report runs=FOLDER publish=URL copies them there"
+
 Shape = TypeVar("Shape")
 
 
@@ -123,6 +125,9 @@ def _scalar(hint: Any, value: Any, where: str, problems: list[str]) -> Any:
         return int(value)
     if hint is float and is_number:
         return float(value)
+    if hint is Path and "://" in str(value):
+        problems.append(f"{where}={value}: is a URL, where a path on this machine is needed; {AT_URLS}")
+        return None
     if hint in (str, Path) and (isinstance(value, str) or is_number):
         return hint(str(value))
     problems.append(f"{where}={value!r}: expected {_name(hint)}")

@@ -67,6 +67,7 @@ class Reader:
         self.path = path
         try:
             self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+            self._db.execute("PRAGMA trusted_schema = OFF")  # a run may come from elsewhere
             self._db.execute("SELECT 1 FROM responses LIMIT 1")
         except sqlite3.Error as error:
             raise ResultError(f"{path}: cannot be read ({error})") from error

@@ -10,6 +10,7 @@ from harness.commands.outcome import Outcome, Problem
 from harness.commands.rooms import COMPARE, function
 from harness.commands.tables import printable, table
 from harness.config import CompareConfig
+from harness.remote import is_url, local_runs
 
 CONFIG = CompareConfig
 
@@ -20,12 +21,18 @@ LISTED = 8
 def run(config: CompareConfig) -> Outcome:
     """Compare; a benchmark that cannot be compared is named and makes the outcome incomplete."""
     board = config.paths.leaderboard
+    a, b = ([_local(word, config) for word in words] for words in (config.a, config.b))
     result: dict[str, Any] = function(COMPARE)(
-        config.a, config.b, config.runs, metric=config.metric, convention=config.convention, allow=config.allow,
-        correction=config.correction, margin=config.margin, confidence=config.confidence, seed=config.seed,
+        a, b, local_runs(config.runs, config.paths.remote), metric=config.metric, convention=config.convention,
+        allow=config.allow, correction=config.correction, margin=config.margin, confidence=config.confidence, seed=config.seed,
         leaderboard=board if board.is_dir() else None, out=config.out,
     )  # fmt: skip
     return Outcome((result,), tuple(Problem("ResultError", reason, task) for task, reason in result["refused"]))
+
+
+def _local(word: str, config: CompareConfig) -> str:
+    """A word for one side; a URL in it becomes the folder to which its runs are fetched."""
+    return str(local_runs(word, config.paths.remote)) if is_url(word) else word
 
 
 def show(results: Sequence[Mapping[str, Any]]) -> str:

@@ -22,6 +22,7 @@ from harness.config import GateConfig
 from harness.model import Model
 from harness.plan import Settings
 from harness.progress import progress_on
+from harness.remote import is_url, local_runs
 
 CONFIG = GateConfig
 
@@ -31,6 +32,9 @@ VERDICT = "Verdict"
 
 def run(config: GateConfig) -> Outcome:
     """Do what is asked (`GateConfig.what`); a verdict other than pass is a problem with the exit code of the verdict."""
+    sides = {"candidate": config.candidate, "baseline": config.baseline}
+    here = {side: str(local_runs(word, config.paths.remote)) for side, word in sides.items() if word and is_url(word)}
+    config = dataclasses.replace(config, **here)  # type: ignore[arg-type]  # both are texts
     if config.what == "check" and config.model:
         return _asked(config)
     return _outcome(_call("replay" if config.what == "check" and config.looks > 1 else config.what, config))

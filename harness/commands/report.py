@@ -6,7 +6,7 @@ samples and everything else are in the files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.commands.eval import number
@@ -14,21 +14,25 @@ from harness.commands.outcome import Outcome, Problem
 from harness.commands.rooms import LEADERBOARD, function
 from harness.commands.tables import table
 from harness.config import ReportConfig
+from harness.remote import local_runs, publish, shown
 
 CONFIG = ReportConfig
 
 
 def run(config: ReportConfig) -> Outcome:
-    """Write the leaderboard; the result holds its files, one entry a number, and what could not be shown.
+    """Write the leaderboard, and publish the runs if that is asked; the result holds its files and one entry a number.
 
     The report is written whatever the runs are; one that cannot be read is named and makes the outcome incomplete.
     """
     out = config.out or config.paths.leaderboard
     chosen = {"samples": config.samples, "figures": config.figures, "baseline": config.baseline,
               "formats": config.formats}  # fmt: skip
-    board = function(LEADERBOARD)(config.runs, out, title=config.title, **chosen)
+    runs = local_runs(config.runs, config.paths.remote)
+    board = function(LEADERBOARD)(runs, out, title=config.title, **chosen)
     files = [str(path) for path in board.paths]
     result = {"kind": "leaderboard", "index": str(board.index), "files": files, "left_out": [*board.left_out, *board.broken]}
+    if config.publish:
+        result["published"] = f"{publish(runs, config.publish)} finished runs at {shown(config.publish)}"
     broken = tuple(Problem("BrokenRun", f"left out of the report: {message}") for message in board.broken)
     return Outcome(({**result, "broken": [*board.broken], "rows": [*board.rows]},), broken)
 
@@ -36,9 +40,14 @@ def run(config: ReportConfig) -> Outcome:
 def show(results: Sequence[Mapping[str, Any]]) -> str:
     """Return the primary metrics, what is not finished, and where to look further; what is broken is a problem of the outcome."""
     return "\n".join(
-        "\n".join([_table(one["rows"]), "", *one["left_out"][: -len(one["broken"]) or None], f"leaderboard: {one['index']}"])
-        for one in results
+        "\n".join([_table(one["rows"]), "", *one["left_out"][: -len(one["broken"]) or None], *_places(one)]) for one in results
     )
+
+
+def _places(one: Mapping[str, Any]) -> Iterator[str]:
+    yield f"leaderboard: {one['index']}"
+    if "published" in one:
+        yield f"published: {one['published']}"
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

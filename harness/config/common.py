@@ -15,10 +15,12 @@ class PathsConfig:
     Attributes:
         data: benchmark data, one folder a benchmark
         leaderboard: where the report is written
+        remote: finished runs that were fetched from URLs
     """
 
     data: Path = Path("data")
     leaderboard: Path = Path("leaderboard")
+    remote: Path = Path("remote_runs")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ class ReportConfig(CommonConfig):
     """Write the leaderboard of all finished runs.
 
     Attributes:
-        runs: folder with the runs
+        runs: folder with the runs, a ZIP file of one, or the URL of either (s3://bucket/runs)
+        publish: URL or folder to which finished runs are copied, for others to read
         out: folder to write to; paths.leaderboard unless given
         title: heading of the page
         samples: whether to write a page of samples behind every number
@@ -24,7 +25,8 @@ class ReportConfig(CommonConfig):
         formats: what to write, of html, md, csv, parquet, latex, json and lm_eval (tables to paste)
     """
 
-    runs: Path = Path("runs")
+    runs: str = "runs"
+    publish: str | None = None
     out: Path | None = None
     title: str = "riddle leaderboard"
     samples: bool = True
@@ -70,9 +72,10 @@ class CompareConfig(CommonConfig):
     """Say what two models differ in, on the same samples, and how sure that is.
 
     Attributes:
-        a: the baseline (required): a model's name, a run folder or a folder of runs; several are training seeds of one method
+        a: the baseline (required): a model's name, a run folder or a folder of runs, also by URL; several are training seeds of
+            one method
         b: the candidate (required), likewise: riddle compare A B, or a=[s0,s1] b=[t0,t1]
-        runs: folder in which models are looked for by name
+        runs: folder in which models are looked for by name, or its URL
         metric: which metric, such as accuracy/random; each benchmark's primary one unless given
         convention: how replies are scored; each run's own unless given
         allow: what may differ beside the model, such as allow=[prompt]; it is shown beside the result
@@ -85,7 +88,7 @@ class CompareConfig(CommonConfig):
 
     a: tuple[str, ...]
     b: tuple[str, ...]
-    runs: Path = Path("runs")
+    runs: str = "runs"
     metric: str | None = None
     convention: str | None = None
     allow: tuple[str, ...] = ()
@@ -110,7 +113,7 @@ class GateConfig(CommonConfig):
         what: check a candidate, whose verdict is the exit code (0 pass, 1 fail, 2 inconclusive, 3 invalid, a wrong setting too);
             save, keep runs as a baseline that can be committed; or simulate, measure how often a policy errs
         policy: YAML file with what is asked; see docs/gate.md
-        candidate: a run folder, or a folder with the runs of one model
+        candidate: a run folder, or a folder with the runs of one model; or the URL of one
         model: instead of candidate, a name from `riddle ls models`: it is asked in random order, no more than the looks need
         looks: look so often while samples come in, and stop as soon as the verdict is known; with candidate, say where that
             would have been
@@ -118,7 +121,7 @@ class GateConfig(CommonConfig):
         data: of model, mini (drawn when missing), official, or a folder or file
         mini: seed and number of questions of the drawn data
         runs: folder of the runs of model
-        baseline: instead of the policy's: a file of `riddle gate save`, a run folder, a folder of runs, or a tag
+        baseline: instead of the policy's: a file of `riddle gate save`, a run folder, a folder of runs, a URL of one, or a tag
         name: which model of the candidate, where its folder holds several
         tags: folder of tagged baselines, TAG.json
         out: of check, folder for gate.json, gate.md (for a pull request) and gate.xml (JUnit); of save, the file, unless it is
@@ -132,7 +135,7 @@ class GateConfig(CommonConfig):
 
     what: Literal["check", "save", "simulate"] = "check"
     policy: Path | None = None
-    candidate: Path | None = None
+    candidate: str | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
     looks: int = 1
     spending: Literal["obrien_fleming", "pocock"] = "obrien_fleming"
