@@ -264,6 +264,7 @@ def convention_of(task: Task, name: str, frame: Frame | None = None) -> Conventi
     Raises:
         ConfigError: there is none of that name; the message names those there are.
     """
+    name = task.convention_named(name)
     if name not in task.conventions:
         raise ConfigError(f"convention={name!r} is none of task {task.name!r} (known: {', '.join(task.conventions)})")
     convention = task.conventions[name]

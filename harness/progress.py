@@ -34,6 +34,7 @@ class Progress(AbstractContextManager["Progress"]):
     unparsed: int = 0
     reused: int = 0
     score_sum: float = 0.0
+    scores_known: int = 0
     started: float = 0.0
     clock: Callable[[], float] = time.monotonic
 
@@ -46,7 +47,7 @@ class Progress(AbstractContextManager["Progress"]):
             self.show(force=True)
         self.phase, self.total = phase, total
         self.done = self.failed = self.unparsed = self.reused = 0
-        self.score_sum, self.started = 0.0, self.clock()
+        self.score_sum, self.scores_known, self.started = 0.0, 0, self.clock()
         self.show(force=True)
         return self
 
@@ -59,7 +60,8 @@ class Progress(AbstractContextManager["Progress"]):
         elif row.parsed.unparsed:
             self.unparsed += 1
         shown = next(iter(row.scores.values()), 0.0)
-        self.score_sum += shown if shown == shown else 0.0  # not a number: a judge has still to be asked
+        if shown == shown:  # else a judge has still to be asked, or a toolkit that scores whole files
+            self.score_sum, self.scores_known = self.score_sum + shown, self.scores_known + 1
         self.show()
 
     @property
@@ -74,8 +76,8 @@ class Progress(AbstractContextManager["Progress"]):
         left = f", {duration((self.total - self.done) / self.rate)} left" if self.total > self.done else ""
         counts = f"{self.failed} failed, {self.unparsed} unparsed" + (f", {self.reused} reused" if self.reused else "")
         of = f" of {self.total}" if self.total else ""
-        score = self.score_sum / self.done
-        return f"{self.title}: {self.phase} {self.done}{of}, {self.rate:.1f} samples/s{left}, {counts}, score so far {score:.3f}"
+        score = f", score so far {self.score_sum / self.scores_known:.3f}" if self.scores_known else ""
+        return f"{self.title}: {self.phase} {self.done}{of}, {self.rate:.1f} samples/s{left}, {counts}{score}"
 
     def show(self, *, force: bool = False) -> None:
         """Bring the state before the person's eyes, if it is time."""
@@ -125,7 +127,7 @@ class Live(Progress):
             self._open()
         if self._bar is not None and self._task is not None:
             counts = f"{self.failed} failed, {self.unparsed} unparsed" + (f", {self.reused} reused" if self.reused else "")
-            score = f", score {self.score_sum / self.done:.3f}" if self.done else ""
+            score = f", score {self.score_sum / self.scores_known:.3f}" if self.scores_known else ""
             rate = f"{self.rate:.1f}/s, " if self.done else ""
             self._bar.update(
                 self._task,

@@ -27,7 +27,7 @@ from harness.plan import Source, convention_of
 from harness.rescore import aggregated, without_judge
 from harness.results import Result
 from harness.run import RUNS, described
-from harness.scoring import score_reply
+from harness.scoring import Answered, score_many, score_reply
 from harness.store import FILE, RunLock, Store
 from harness.task import Convention, Task
 from harness.types import FileSource, Part, Sample, Scored, Text, Video
@@ -104,6 +104,7 @@ def score_conventions(
     """
     if grades:
         check_judged(convention_of(task, conventions[0]), conventions[0])
+    conventions = [task.convention_named(name) for name in conventions]
     known = not grades and any(convention_of(task, name).extracted for name in conventions)
     where, paths = _listed(data), _listed(predictions)
     source = Source.find(task, where)
@@ -219,7 +220,7 @@ def _record_run(folder: Path, task: Task, name: str, convention: str, about: Map
         "schema": results.SCHEMA,
         "model": {"name": name, "fingerprint": keys.hash_of(["replies", name], 8), "kind": "replies"},
         "task": described(task),
-        "convention": convention if convention in task.conventions else "official",
+        "convention": convention if convention in task.conventions else task.convention_named("official"),
         "prompt": "default",
         "generation": asdict(task.generation) | {"recorded": False},
         "kind": "generate",
@@ -268,7 +269,12 @@ def _rows(
     convention: Convention, samples: Sequence[Sample], replies: Sequence[Reply | None], judged: Sequence[Sequence[Scored]]
 ) -> Iterator[Scored]:
     """The rows of a scoring: means over the runs of grades, or of the replies alone where there are none."""
-    alone = (score_foreign(convention, sample, reply) for sample, reply in zip(samples, replies, strict=True))
+    pairs = zip(samples, replies, strict=True)
+    if convention.whole:
+        texts = ((sample, None if reply is None else reply.text) for sample, reply in pairs)
+        alone = score_many(convention, (Answered(sample, text, missing=text is None) for sample, text in texts))
+    else:
+        alone = (score_foreign(convention, sample, reply) for sample, reply in pairs)
     scored = map(mean_row, zip(*judged, strict=True)) if judged else alone
     return (replace(row, keys=(_key(number),)) for number, row in enumerate(scored))
 

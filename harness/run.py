@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ def evaluate(
         RunStopped: too many failures, disk full, or the folder is in use; Interrupted on Ctrl-C. What is stored stays.
     """
     settings = settings or Settings()
+    settings = replace(settings, convention=task.convention_named(settings.convention))
     check(task, settings, model.name, model.capabilities)
     source = Source.find(task, [data] if isinstance(data, Path) else list(data), settings.limit)
     fingerprint = source.fingerprint()

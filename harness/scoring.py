@@ -97,8 +97,8 @@ def score_many(convention: Convention, answered: Iterable[Answered]) -> Iterator
     if convention.score_many is None or convention.judging is not None:
         yield from (_score_one(convention, one) for one in answered)
         return
-    rest = iter(answered)
-    while batch := list(islice(rest, BATCH)):
+    rest, size = iter(answered), None if convention.whole else BATCH
+    while batch := list(islice(rest, size)):
         try:
             parsed = [
                 Parsed(None, "failed" if one.failed is not None else "no reply")

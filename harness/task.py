@@ -58,6 +58,7 @@ class Convention:
 
     Attributes:
         score_many: gives the same scores as ``score`` for many samples at once, where that is much faster.
+        whole: ``score_many`` must see all samples at once, as it has a whole file scored (toolkits of others).
         weighed: reads the answer from the weights of the choices (nats, in their order) where the run has them
             (``kind=loglikelihood``); without it the likeliest choice is the reply that ``parse`` reads.
         extracted: reads an answer that a judge already took out of the reply (a stored field ``extraction`` of a reply file);
@@ -76,6 +77,7 @@ class Convention:
     metrics: tuple[Metric, ...]
     primary: str
     score_many: ScoreMany | None = None
+    whole: bool = False
     weighed: Callable[[Sequence[float], Sample], Parsed] | None = None
     extracted: Parse | None = None
     frame: Frame | None = None
@@ -170,7 +172,7 @@ class Task:
         to_sample: the only function that knows column names.
         prompt: builds the question text; the sample's media go before it (``media_first``).
         prompts: further named variants of the prompt (``prompt=NAME`` in a run).
-        conventions: ``official`` is required and the default.
+        conventions: ``official`` is the default, and required of listed tasks; a bridge's have the toolkit's name in its place.
         ideal: a reply that parser and metric of ``official`` give full marks (contract-tested, and what the oracle says).
         choices: the closed set of replies, if there is one.
         unit: how the primary metric is printed; ``percent`` multiplies by 100.
@@ -199,6 +201,10 @@ class Task:
     aligned_by: str | None = None
     sources: tuple[Offer, ...] = ()
     version: int = 1
+
+    def convention_named(self, name: str) -> str:
+        """Return the name of a convention; ``official`` stands for the first where the task has none of that name."""
+        return next(iter(self.conventions)) if name == "official" and name not in self.conventions else name
 
     @property
     def cure(self) -> str:

@@ -33,7 +33,7 @@ def task_rows(catalog: Catalog) -> list[dict[str, Any]]:
 
 def task_row(task: Task, origin: str) -> dict[str, Any]:
     """Return what a list shows of one task."""
-    card, official = task.card, task.conventions["official"]
+    card, official = task.card, task.conventions[task.convention_named("official")]
     row = {"kind": "task", "name": task.name, "title": card.title, "n": card.n, "split": card.split}
     return {**row, "metric": official.primary, "scorer": card.scorer, "version": task.version, "origin": origin}
 

@@ -96,7 +96,7 @@ def _details(kind: str, name: str, catalog: Catalog) -> list[dict[str, Any]]:
 def _card(task: Task) -> Iterable[tuple[str, Any]]:
     """Yield the lines of a task's card."""
     card = task.card
-    official = task.conventions["official"]
+    official = task.conventions[task.convention_named("official")]
     yield "asks", card.asks
     yield "samples", f"{card.n} ({card.split})"
     yield "metric", f"{official.primary}, {'higher' if task.higher_is_better else 'lower'} is better, in {task.unit}"

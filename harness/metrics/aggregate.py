@@ -257,7 +257,7 @@ def _interval(moment: Moment, se: float, clusters: int, confidence: float) -> tu
     if clusters < 2 and moment.proportion:
         return (*map(float, wilson(moment.value, 1.0, confidence)), "wilson")  # type: ignore[return-value]
     if math.isnan(se):
-        return math.nan, math.nan, "undefined: fewer than two clusters"
+        return math.nan, math.nan, f"undefined: {moment.reason or 'fewer than two clusters'}"
     if moment.replicates is not None:
         from harness.metrics.bootstrap import bca
 
