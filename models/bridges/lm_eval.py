@@ -15,36 +15,15 @@ from typing import Any, cast
 from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 
-from harness.build import build
 from harness.continuations import PROBE, answer_of, continues, generation_of
 from harness.continuations import ended as cut_at
 from harness.errors import ConfigError, ModelError
 from harness.keys import Kind, described, media_group, request_key
 from harness.model import LoglikelihoodModel, Model
 from harness.types import Generation, Request, Response, Text
+from models.bridges._ours import model_of
 
 _log = logging.getLogger(__name__)
-
-
-def model_of(name: str, settings: Sequence[str] = ()) -> Model:
-    """Build a model of ``conf/model``; ``settings`` are overrides such as ``model.threads=0``.
-
-    Raises:
-        ConfigError: there is no such model, or a setting is none of its.
-    """
-    from hydra import compose, initialize_config_module
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        with initialize_config_module(version_base="1.3", config_module="conf"):
-            composed = compose("eval", overrides=[f"model={name}", *settings])
-            spec = OmegaConf.to_container(composed.model, resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"model={name}: cannot be composed ({error})") from error
-    model: Model = build(cast(dict[str, Any], spec))
-    return model
 
 
 @register_model("riddle")

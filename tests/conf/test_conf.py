@@ -39,8 +39,8 @@ CHOICES = [
     for group in groups
     for file in sorted((CONF / group).glob("*.yaml"))
 ]
-NAMED_BY_WHAT_THEY_ASK = ("openai", "api_chat", "hf_chat", "vllm_chat")
-"""Models that many models can stand behind: a server's, a folder's."""
+NAMED_BY_WHAT_THEY_ASK = ("openai", "api_chat", "hf_chat", "vllm_chat", "vlmeval")
+"""Models that many models can stand behind: a server's, a folder's, another toolkit's."""
 REQUIRED = ("model", "task", "train", "predictions", "what", "study", "bench", "a", "b", "policy", "candidate", "cases", "known")
 
 
@@ -76,7 +76,7 @@ def test_every_choice_of_every_group_composes(verb, group, name, monkeypatch):
     if group == "model" and name.startswith("sphinx"):
         missing = ["model.weights=folder"]
     if group == "model" and name in NAMED_BY_WHAT_THEY_ASK:
-        missing = ["model.model=one"] if name in ("openai", "api_chat") else ["model.path=folder"]
+        missing = ["model.model=one"] if name in ("openai", "api_chat", "vlmeval") else ["model.path=folder"]
     if group == "judge":
         missing = {"local": ["judge.model=judge-7b"], "replay": ["judge.folder=judged"]}.get(name, [])
     read(SHAPES[verb], composed(verb, f"{group}={name}", *empty, *missing))
