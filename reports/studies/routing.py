@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from harness.results import Result
-from reports.studies import routing_figures
+from reports.studies import likeness, routing_figures
 from reports.studies.dependence import Dependence, depend, depend_within, entropy, ratio_bound, reflected, resampled
 from reports.studies.loads import PANELS, Loads, by_unit, co_activation, read_loads, shares
 from reports.studies.study import Finding, Options, Study, Tables, Verdict, p_text
@@ -55,9 +55,7 @@ def load(runs: Sequence[Result], options: Options) -> Tables:
             [row for one in models for row in _pairs(one)],
             columns=["model", "layer", "expert", "with_expert", "tokens", "share", "lift"],
         ),
-        "stability": pd.DataFrame(
-            list(_stability(models)), columns=["model", "other", "layer", "distance", "matched_distance", "correlation"]
-        ),
+        "stability": likeness.compare(models, options),
     }
 
 
@@ -210,44 +208,6 @@ def _pairs(loads: Loads) -> Iterator[dict[str, Any]]:
                 }  # fmt: skip
 
 
-def _stability(models: Sequence[Loads]) -> Iterator[dict[str, Any]]:
-    """How far the usage of two models is apart by layer: as experts are numbered, and matched as well as can be.
-
-    Distance is total variation, 0 to 1, over the benchmarks that both have. Checkpoints of one training share their numbers;
-    of two seeds only the matched distance means something, and it is the smaller the more experts there are to match.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    for place, one in enumerate(models):
-        for other in models[place + 1 :]:
-            if one.vision.shape[1:] != other.vision.shape[1:]:
-                continue
-            mine, theirs = _profile(one, other), _profile(other, one)
-            if not len(mine):
-                continue
-            for layer in range(mine.shape[1]):
-                a, b = mine[:, layer], theirs[:, layer]  # [benchmarks, experts]
-                cost = np.abs(a[:, :, None] - b[:, None, :]).sum(axis=0) / 2 / len(a)
-                rows, columns = linear_sum_assignment(cost)
-                moving = a.std() > 0 and b.std() > 0
-                yield {
-                    "model": one.model, "other": other.model, "layer": layer, "distance": float(np.trace(cost)),
-                    "matched_distance": float(cost[rows, columns].sum()),
-                    "correlation": float(np.corrcoef(a.ravel(), b.ravel())[0, 1]) if moving else np.nan,
-                }  # fmt: skip
-
-
-def _profile(loads: Loads, other: Loads) -> Floats:
-    """Usage by benchmark that another model has, too: [benchmarks, layers, experts]."""
-    names = sorted(set(loads.samples["benchmark"]) & set(other.samples["benchmark"]))
-    return np.array(
-        [
-            shares(loads.of("both")[(loads.samples["benchmark"] == name).to_numpy()].sum(axis=0, keepdims=True))[0]
-            for name in names
-        ]
-    )
-
-
 def find(tables: Tables, options: Options) -> list[Finding]:
     """Say of each model whether experts specialise, where the stack is flat, and how even the load is."""
     findings: list[Finding] = []
@@ -261,7 +221,7 @@ def find(tables: Tables, options: Options) -> list[Finding]:
             findings.append(_flatness(str(model), ends[(ends["model"] == model) & (ends["panel"] == "both")].iloc[0]))
         evenness = tables["evenness"]
         findings.append(_balance(str(model), evenness[(evenness["model"] == model) & (evenness["panel"] == "both")]))
-    return [*findings, *_alike(tables["stability"])]
+    return [*findings, *likeness.find(tables["stability"], options)]
 
 
 def _specialists(model: str, name: str, text: str, part: pd.DataFrame, options: Options) -> Finding:
@@ -315,17 +275,6 @@ def _balance(model: str, table: pd.DataFrame) -> Finding:
         f"over the layers."
     )
     return Finding(hypothesis=f"{model}: no expert carries twice the mean load", verdict=verdict, text=text, paper=False)
-
-
-def _alike(table: pd.DataFrame) -> Iterator[Finding]:
-    """What is said of each pair of models; descriptive, since one pair has no null."""
-    for (one, other), part in table.groupby(["model", "other"], sort=False):
-        text = (
-            f"Total variation between their usage is {part['distance'].mean():.3f} on average over the layers as experts "
-            f"are numbered, "
-            f"{part['matched_distance'].mean():.3f} with experts matched; correlation {part['correlation'].mean():.2f}."
-        )
-        yield Finding(hypothesis=f"{one} and {other} route alike", verdict="not tested", text=text, paper=False)
 
 
 def draw(tables: Tables) -> Mapping[str, Any]:

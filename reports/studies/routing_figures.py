@@ -140,6 +140,8 @@ def _stability(table: pd.DataFrame) -> Figure:
     for (one, other), part in table.groupby(["model", "other"], sort=False):
         line = axis.plot(part["layer"], part["distance"], marker="o", label=f"{one}, {other}")[0]
         axis.plot(part["layer"], part["matched_distance"], marker="o", linestyle=":", color=line.get_color(), label="… matched")
+        for null, style in (("null", "-"), ("matched_null", ":")):
+            axis.plot(part["layer"], part[null], linestyle=style, color="tab:gray", label=f"… by chance ({null})")
     axis.set_xlabel("layer")
     axis.set_ylabel("total variation of usage")
     axis.set_ylim(bottom=0)
