@@ -35,6 +35,17 @@ def contents_of(folder: Path) -> list[str]:
     return [f"{file.name} {digest_of(file)}" for file in files]
 
 
+def compute_exactly() -> None:
+    """Let GPUs compute float32 products and convolutions in float32, not in TensorFloat-32 (torch's default for convolutions).
+
+    Its ten bits of mantissa would make greedy replies depend on the batch.
+    """
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def device_of(name: str) -> torch.device:
     """Return the device of a name (``cpu``, ``cuda``, ``cuda:N``, ``auto``). Raises `ConfigError` for one that is not here.
 

@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 from transformers.utils.import_utils import is_torchvision_available
 
 from harness.errors import ConfigError
-from models.local import contents_of, device_of
+from models.local import compute_exactly, contents_of, device_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -79,6 +79,8 @@ def load(source: Source) -> Loaded:
     spread = source.device == "spread"
     place = device_of("auto" if spread else source.device)
     dtype = source.dtype if source.dtype != "auto" else "bfloat16" if place.type == "cuda" else "float32"
+    if dtype == "float32":
+        compute_exactly()
     try:
         config = transformers.AutoConfig.from_pretrained(source.path, **source.words)
         kind, sees = _kind_of(config, source)

@@ -13,7 +13,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
+from transformers import ConvNextModel, PreTrainedModel
 
+from harness.errors import ConfigError
 from models.sphinx_x.llm import build_language_model, set_active_experts
 from models.sphinx_x.projector import Projector
 from models.sphinx_x.tiling import Views
@@ -45,6 +47,28 @@ class SphinxX(nn.Module):
         """For each layer the numbers that its experts were trained under; empty tuples for a dense model."""
         backbone = self.variant.backbone
         return self.kept_experts or (tuple(range(backbone.experts)),) * backbone.layers
+
+    def place(self, device: torch.device, dtype: torch.dtype) -> SphinxX:
+        """Move to a device and a precision; rotary frequencies stay float32, because positions multiply their rounding."""
+        frequencies = dict(self.language_model.named_buffers())
+        self.to(device, dtype)
+        for name, value in frequencies.items():
+            owner, _, leaf = name.rpartition(".")
+            setattr(self.language_model.get_submodule(owner), leaf, value.to(device))
+        return self
+
+    def set_attention(self, implementation: str) -> None:
+        """Let transformers' modules, the encoders above all, attend by ``eager``, ``sdpa`` or ``flash_attention_2``.
+
+        Raises:
+            ConfigError: it is not installed, or transformers knows no such implementation for one of the modules.
+        """
+        for module in self.modules():
+            if isinstance(module, PreTrainedModel) and not isinstance(module, ConvNextModel):
+                try:
+                    module.set_attn_implementation(implementation)
+                except (ImportError, ValueError) as error:
+                    raise ConfigError(f"model.attention={implementation}: {type(module).__name__}: {error}") from error
 
     def set_active_experts(self, count: int) -> None:
         """Route tokens to ``count`` experts (sparse variants only)."""

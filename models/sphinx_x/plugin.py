@@ -1,8 +1,9 @@
 """SPHINX-X as a model of the harness: the only file that a configuration names.
 
 Not here: how replies are made (``engine``). Importing this file takes no torch; building the class loads the weights. The
-fingerprint covers weights, tokenizer, template, variant, precision, active and pruned experts, and for reduced precision the kind
-of device; batch sizes are not in it, because in float32 greedy replies do not depend on them, nor is where experts lie.
+fingerprint covers weights, tokenizer, template, variant, precision, attention, active and pruned experts, and for reduced
+precision the kind of device; batch sizes are not in it, because in float32 greedy replies do not depend on them, nor is where
+experts lie.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.names import suggestion
 from harness.types import Request, Response
-from models.local import device_of, digest_of
+from models.local import compute_exactly, device_of, digest_of
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,10 @@ ENGINE_VERSION = 1
 """Goes up whenever the same weights would answer otherwise."""
 
 Dtype = Literal["float32", "bfloat16", "float16", "int8", "auto"]
+Attention = Literal["eager", "sdpa", "flash_attention_2"]
+
+ANGLES = "float32 angles"
+"""Told to fingerprints of reduced precision, in which rotary frequencies were rounded at first."""
 
 
 class SphinxXModel:
@@ -40,6 +45,7 @@ class SphinxXModel:
         name: str | None = None,
         dtype: Dtype = "float32",
         device: str = "cpu",
+        attention: Attention | None = None,
         variant: str | None = None,
         active_experts: int | None = None,
         pruned_experts: Mapping[str, Any] | None = None,
@@ -59,6 +65,8 @@ class SphinxXModel:
             dtype: precision of weights and arithmetic; ``int8`` stores the decoder layers' weights as integers (dense models)
                 and computes as ``auto`` does: float32 on a CPU, bfloat16 on a GPU.
             device: ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU if there is one.
+            attention: by which of transformers' implementations the encoders attend; by default ``sdpa``, which on a GPU is a
+                fused kernel already. The decoder has its own attention. ``flash_attention_2`` needs reduced precision.
             variant: the member of the family that the weights must be; by default any.
             active_experts: experts a token is routed to; by default as trained.
             pruned_experts: which experts to take out (`models.sphinx_x.pruning.PrunedExperts`); by default none.
@@ -75,6 +83,8 @@ class SphinxXModel:
         Raises:
             ConfigError: there are no such weights, or a setting is out of range.
         """
+        import torch
+
         from models.sphinx_x import checkpoint, pruning
         from models.sphinx_x.anatomy import idle_parameters, parameters
         from models.sphinx_x.engine import Engine, EngineOptions
@@ -92,6 +102,10 @@ class SphinxXModel:
             max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts,
             trace_routing={True: "counts", False: "none"}.get(trace_routing, trace_routing),  # type: ignore[arg-type]
         )  # fmt: skip
+        computed = _torch_dtype(dtype, place)
+        _check_attention(attention, computed == torch.float32)
+        if computed == torch.float32:
+            compute_exactly()
         taken_out = pruning.settings(pruned_experts)
         if expert_cache is not None and taken_out:
             raise ConfigError("model.expert_cache: goes with all experts of the file; leave model.pruned_experts out")
@@ -108,12 +122,15 @@ class SphinxXModel:
                 *(digest_of(path) for path in checkpoint.weight_files(folder)),
                 _template(),
                 model.variant.to_json(),
-                dtype if dtype == "float32" else [dtype, place.type],
+                dtype if dtype == "float32" else [dtype, place.type, ANGLES],
                 long_prompts,
                 *([] if pruned is None else [pruned.identity()]),
+                *([] if attention is None else ["attention", attention]),
             ]
         )
-        model = model.to(place, _torch_dtype(dtype, place))
+        model = model.place(place, computed)
+        if attention is not None:
+            model.set_attention(attention)
         if dtype == "int8":
             quantise(model.language_model)
         self._engine = Engine(model, tokenizer, options)
@@ -155,6 +172,13 @@ def _template() -> str:
     from models.sphinx_x.template import answer_piece, conversation
 
     return conversation([("?", "!"), ("?", None)]) + answer_piece("!")
+
+
+def _check_attention(attention: str | None, exact: bool) -> None:
+    if attention not in (None, *get_args(Attention)):
+        raise ConfigError(f"model.attention={attention!r} (must be one of {', '.join(get_args(Attention))})")
+    if attention == "flash_attention_2" and exact:
+        raise ConfigError("model.attention=flash_attention_2: computes in bfloat16 or float16 only; set model.dtype")
 
 
 def _torch_dtype(dtype: Dtype, place: torch.device) -> torch.dtype:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,6 +52,7 @@ def test_the_fingerprint_covers_what_answers_depend_on(folder: Path, sparse_fold
         SphinxXModel(str(folder), dtype="bfloat16").fingerprint,
         SphinxXModel(str(folder), dtype="int8").fingerprint,
         SphinxXModel(str(folder), long_prompts="cut").fingerprint,
+        SphinxXModel(str(folder), attention="eager").fingerprint,
         SphinxXModel(str(tmp_path / "other")).fingerprint,
         SphinxXModel(str(sparse_folder)).fingerprint,
         SphinxXModel(str(sparse_folder), active_experts=1).fingerprint,
@@ -66,6 +68,35 @@ def test_the_fingerprint_leaves_out_what_no_answer_depends_on(folder: Path, spar
     assert plain.fingerprint == other.fingerprint
     assert (plain.name, other.name) == ("micro", "renamed")
     assert SphinxXModel(str(sparse_folder), active_experts=2).fingerprint == SphinxXModel(str(sparse_folder)).fingerprint
+
+
+def test_attention_is_checked_and_told_to_the_encoders(folder: Path) -> None:
+    requests = mixed_requests(6)
+    eager, plain = (list(SphinxXModel(str(folder), attention=how).generate(requests)) for how in ("eager", None))
+    assert {r.key: r.text for r in eager} == {r.key: r.text for r in plain}
+    model: Any = checkpoint.load(folder)[0]
+    parts = [model.language_model, model.vision.encoders["dinov2"].trunk]
+    assert {part.config._attn_implementation for part in parts} == {"sdpa"}
+    model.set_attention("eager")
+    assert {part.config._attn_implementation for part in parts} == {"eager"}
+    with pytest.raises(ConfigError, match="model.attention='flash' "):
+        SphinxXModel(str(folder), attention="flash")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="computes in bfloat16 or float16 only"):
+        SphinxXModel(str(folder), attention="flash_attention_2")
+
+
+def test_reduced_precision_keeps_the_digits_of_rotary_frequencies(folder: Path) -> None:
+    model, _ = checkpoint.load(folder)
+    exact = {name: value.clone() for name, value in model.language_model.named_buffers()}
+    model.place(torch.device("cpu"), torch.bfloat16)
+    assert {weight.dtype for weight in model.parameters()} == {torch.bfloat16}
+    assert exact and all(torch.equal(value, exact[name]) for name, value in model.language_model.named_buffers())
+
+
+def test_float32_means_float32_on_a_gpu(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    SphinxXModel(str(folder))
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_fewer_active_experts_change_replies(sparse_folder: Path) -> None:

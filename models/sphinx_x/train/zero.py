@@ -51,6 +51,8 @@ class Zero2Engine:
 
     def __init__(self, objective: Objective, config: RecipeConfig, grid: Grid) -> None:
         deepspeed = find_deepspeed()
+        if "MASTER_ADDR" not in os.environ:
+            raise ConfigError("train.parallel.engine=deepspeed: start it with torchrun --nproc-per-node N, also for one process")
         self._world, self._rank, self.applied = grid.together.world, grid.together.rank, 0
         positions = {name: value.clone() for name, value in objective.model.language_model.named_buffers()}
         settings = deepspeed_config(config, grid)
