@@ -203,6 +203,19 @@ def test_narrower_experts_keep_the_strongest_neurons(whole: Path) -> None:
     assert torch.allclose(sparse.language_model.model.layers[0].mlp.experts.down_proj[0], kept, atol=0.3 * float(kept.std()))
 
 
+def test_a_share_of_each_expert_starts_afresh(whole: Path) -> None:
+    plain, fresh = SphinxX(MICRO_MOE), SphinxX(MICRO_MOE)
+    upcycle.initialise(plain, whole / "model", seed=0)
+    upcycle.initialise(fresh, whole / "model", seed=0, fresh=0.25)
+    one, other = (model.requires_grad_(False).language_model.model.layers[0].mlp.experts for model in (plain, fresh))
+    neurons = other.down_proj.shape[2]
+    changed = (one.down_proj != other.down_proj).all(dim=1)  # [experts, neurons]
+    assert changed.sum(dim=1).tolist() == [round(neurons / 4)] * len(changed)
+    assert not torch.equal(changed[0], changed[1])
+    rows = (one.gate_up_proj != other.gate_up_proj).all(dim=2)
+    assert torch.equal(rows, torch.cat([changed, changed], dim=1))
+
+
 def test_words_that_a_model_knows_are_translated_into_another_vocabulary(whole: Path, words: Tokenizer) -> None:
     old = checkpoint.load(whole / "model")[0].embed(torch.arange(words.size))
     same, other = SphinxX(MICRO), SphinxX(MICRO)

@@ -32,6 +32,7 @@ class TrainConfig:
         weights: folder that receives the finished model; empty for ``folder/model``.
         init: folder of a trained model to start from; a dense one may start a sparse one (experts become copies).
         new_words: learn the vocabulary from the corpus although the model starts from another, whose words are then translated.
+        fresh: share of each expert's neurons that start at random where experts start from a dense model.
         budget_s: core-seconds for this step, without pretraining.
         batch: pictures a step. Each is asked about ``turns`` questions, as many as fit into ``chunks`` chunks of positions.
         early: share of the budget after which the mixture of questions has fully changed from long and open answers to all;
@@ -52,6 +53,7 @@ class TrainConfig:
     weights: str = ""
     init: str = ""
     new_words: bool = False
+    fresh: float = 0.0
     seed: int = 1
     budget_s: float = 4000.0
     batch: int = 16

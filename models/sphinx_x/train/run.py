@@ -86,7 +86,7 @@ class _Run:
         self.training = TrainingModel(SphinxX(variant))
         self.variant = variant
         if config.init:
-            initialise(self.training.model, Path(config.init), config.seed, self.tokenizer)
+            initialise(self.training.model, Path(config.init), config.seed, self.tokenizer, config.fresh)
         self.optimizers = self._optimizers()
         self.coordinates = Coordinates.of(self.tokenizer, config.loss_blur)
         self.bf16 = config.precision == "bf16"

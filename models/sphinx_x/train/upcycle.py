@@ -2,7 +2,8 @@
 
 Every expert becomes a copy of the dense feed-forward block, disturbed a little so that experts can part ways; the router
 starts at random. With renormalised weights of the chosen experts, the sparse model then begins where the dense one stood.
-Experts narrower than the dense block keep its strongest neurons.
+Experts narrower than the dense block keep its strongest neurons. Copies stay much alike for long; where a share of each expert's
+neurons starts afresh, with the spread of the dense block's weights, they part (drop-upcycling, arXiv 2502.19261).
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ _NOISE = 0.05
 """Standard deviation of the disturbance, as a share of the weights' own."""
 
 
-def initialise(model: SphinxX, folder: Path, seed: int, tokenizer: Tokenizer | None = None) -> None:
+def initialise(model: SphinxX, folder: Path, seed: int, tokenizer: Tokenizer | None = None, fresh: float = 0.0) -> None:
     """Load the weights of ``folder`` into the model, turning a dense backbone into experts where the model is sparse.
 
-    Where ``tokenizer`` is another than the folder's, a word starts as the mean of the pieces that it was written with.
+    ``fresh`` is the share of each expert's neurons, of its own choice, that do not come from the dense block. Where
+    ``tokenizer`` is another than the folder's, a word starts as the mean of the pieces that it was written with.
     """
     weights = {name: value.float() for name, value in load_file(folder / checkpoint.WEIGHTS).items()}
     if tokenizer is not None:
@@ -34,7 +36,7 @@ def initialise(model: SphinxX, folder: Path, seed: int, tokenizer: Tokenizer | N
         weights |= {name: _translated(weights[name], known, tokenizer) for name in _TABLES}
     dense = checkpoint.load_variant(folder).backbone.experts == 0
     if dense and model.variant.backbone.experts:
-        weights = _upcycle(model, weights, torch.Generator().manual_seed(seed))
+        weights = _upcycle(model, weights, torch.Generator().manual_seed(seed), fresh)
     checkpoint.assign(model, weights, source=str(folder))
 
 
@@ -49,7 +51,7 @@ def _translated(table: Tensor, known: Tokenizer, wanted: Tokenizer) -> Tensor:
     return rows
 
 
-def _upcycle(model: SphinxX, weights: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+def _upcycle(model: SphinxX, weights: dict[str, Tensor], generator: torch.Generator, fresh: float) -> dict[str, Tensor]:
     experts = model.variant.backbone.experts
     own = model.state_dict()
     found = {name: value for name, value in weights.items() if not (name.startswith(_LAYERS) and ".mlp." in name)}
@@ -59,8 +61,10 @@ def _upcycle(model: SphinxX, weights: dict[str, Tensor], generator: torch.Genera
         strength = gate.norm(dim=1) * up.norm(dim=1) * down.norm(dim=0)
         kept = strength.topk(min(model.variant.backbone.ffn, len(strength))).indices.sort().values
         gate, up, down = gate[kept], up[kept], down[:, kept]
-        found[f"{stem}.experts.gate_up_proj"] = _copies(torch.cat([gate, up]), experts, generator)
-        found[f"{stem}.experts.down_proj"] = _copies(down, experts, generator)
+        gates_ups, downs = _copies(torch.cat([gate, up]), experts, generator), _copies(down, experts, generator)
+        if fresh:
+            _refresh(gates_ups, downs, fresh, generator)
+        found[f"{stem}.experts.gate_up_proj"], found[f"{stem}.experts.down_proj"] = gates_ups, downs
         found[f"{stem}.gate.weight"] = own[f"{stem}.gate.weight"]
     return found
 
@@ -68,3 +72,14 @@ def _upcycle(model: SphinxX, weights: dict[str, Tensor], generator: torch.Genera
 def _copies(weight: Tensor, experts: int, generator: torch.Generator) -> Tensor:
     noise = torch.randn(experts, *weight.shape, generator=generator) * weight.std() * _NOISE
     return weight[None] + noise
+
+
+def _refresh(gates_ups: Tensor, downs: Tensor, share: float, generator: torch.Generator) -> None:
+    """Draw a share of every expert's neurons anew: their rows of gate and up, their columns of down, each with its own spread."""
+    experts, _, neurons = downs.shape
+    spread_in, spread_out = gates_ups.std(), downs.std()
+    for expert in range(experts):
+        chosen = torch.randperm(neurons, generator=generator)[: round(share * neurons)]
+        for rows in (chosen, chosen + neurons):
+            gates_ups[expert, rows] = torch.randn(len(rows), gates_ups.shape[2], generator=generator) * spread_in
+        downs[expert][:, chosen] = torch.randn(downs.shape[1], len(chosen), generator=generator) * spread_out
