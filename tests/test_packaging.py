@@ -23,7 +23,7 @@ def test_the_core_installs_without_torch():
     assert not names(PROJECT["dependencies"]) & {"torch", "transformers", "tokenizers", "safetensors", "av"}
     assert "torch" in names(PROJECT["optional-dependencies"]["local"])
     extras = {"local", "train", "train-deepspeed", "train-logs", "video", "bridges", "corpus", "api", "serve", "vllm", "dev"}
-    extras |= {"ray", "remote", "slurm"}
+    extras |= {"ray", "remote", "search", "slurm"}
     assert set(PROJECT["optional-dependencies"]) == extras
 
 

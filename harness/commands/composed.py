@@ -22,6 +22,7 @@ from harness.catalog import admit
 from harness.commands import module_of
 from harness.commands.outcome import INCOMPLETE, STOPPED, TERMINATED, USAGE, Outcome, Problem, encode
 from harness.commands.overrides import Prepared, quoted
+from harness.commands.search import last_run, note_held_out, objective
 from harness.errors import ConfigError, HarnessError, Terminated
 from harness.results import whole
 from harness.schema import read
@@ -47,6 +48,15 @@ def compose_and_run(verb: str, prepared: Prepared, outcomes: list[Outcome]) -> N
         if sweep:
             _forget_settings(sweep)
         outcomes.extend(_gathered(sweep, stopped) if sweep and sweep.is_dir() else in_process)
+    if sweep:
+        outcomes.extend(last_run(sweep, words, lambda last: _single(verb, last, prepared.debug)))
+
+
+def _single(verb: str, words: Sequence[str], debug: bool) -> list[Outcome]:
+    """Run one job by its words."""
+    outcomes: list[Outcome] = []
+    failure = _call_hydra(verb, words, outcomes, debug)
+    return [*outcomes, *([Outcome(problems=(failure,))] if failure else [])]
 
 
 def job(verb: str, composed: Any) -> Outcome:
@@ -99,6 +109,10 @@ def _call_hydra(verb: str, words: Sequence[str], outcomes: list[Outcome], debug:
         except SystemExit as error:
             message = f"the command line cannot be used; see riddle {verb} --help"
             return Problem("UsageError", message, exit=USAGE) if error.code else None
+        except ValueError as error:
+            if "No trials are completed" not in str(error):  # Optuna's words for it
+                raise
+            return Problem("SearchError", "no trial of the search gave a number; the problems of its jobs say why")
         except BrokenPipeError:
             raise
         except OSError as error:  # Hydra could not write into the folder of the sweep
@@ -116,7 +130,8 @@ class _Job:
         self.outcomes = outcomes
         self.__name__ = self.__qualname__ = f"riddle_{verb}"
 
-    def __call__(self, composed: Any) -> None:
+    def __call__(self, composed: Any) -> float | None:
+        """Run the job; the number is for sweepers that search (`harness.commands.search`)."""
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
@@ -128,8 +143,10 @@ class _Job:
             folder = Path(HydraConfig.get().runtime.output_dir)
             with whole(folder / OUTCOME) as file:
                 file.write_text(encode(outcome.document(self.verb)), encoding="ascii")
+            note_held_out(Path(HydraConfig.get().sweep.dir), composed.get("held_out") or ())
         if outcome.exit in STOPPED:  # ends a multirun too: who stops one job does not want the next
             raise Terminated if outcome.exit == TERMINATED else KeyboardInterrupt
+        return objective(outcome) if composed.get("held_out") else None
 
 
 def _sweep_folder(prepared: Prepared) -> Path | None:

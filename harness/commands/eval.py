@@ -17,6 +17,7 @@ from harness.catalog import Catalog
 from harness.commands.engines import answering, share_line, share_of, share_row
 from harness.commands.outcome import Outcome, Problem
 from harness.commands.places import Place, place_of
+from harness.commands.search import search_line
 from harness.commands.spread import ALL, noted, spreads
 from harness.commands.tables import table
 from harness.config import EvalConfig
@@ -140,8 +141,9 @@ def show(results: Sequence[Mapping[str, Any]]) -> str:
     if results[0].get("of_all"):
         return spreads(results)
     shares = [share_line(one) for one in results if one["kind"] == "share"]
-    runs = [one for one in results if one["kind"] != "share"]
-    return "\n".join([*([result_table(runs)] if runs else []), *shares])
+    searches = [search_line(one) for one in results if one["kind"] == "search"]
+    runs = [one for one in results if one["kind"] == "run"]
+    return "\n".join([*([result_table(runs)] if runs else []), *searches, *shares])
 
 
 def result_table(results: Sequence[Mapping[str, Any]]) -> str:

@@ -44,6 +44,7 @@ class EvalConfig(CommonConfig):
         engine: local, workers (engine.n=4 processes), ray or shards, and threads and retries: engine.workers=N engine.window=N
             engine.retries=N engine.timeout_s=600 engine.reuse=false; see docs/scale.md
         confidence: of the intervals
+        held_out: of a search (sweep=prompt_search), settings of one last run of what it chose, such as mini.seed=1
     """
 
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class EvalConfig(CommonConfig):
     decoding: DecodingConfig = DecodingConfig()
     engine: EngineConfig = EngineConfig()
     confidence: float = 0.95
+    held_out: tuple[str, ...] = ()
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
