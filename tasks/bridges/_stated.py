@@ -1,7 +1,7 @@
 """Metrics that VLMEvalKit states of a whole file of replies, as they stand in the scores of its first sample.
 
 The value is its own, to the last digit. Where it is the mean of the samples' own scores (or a hundred times that), over all of
-them or over the group that its name ends in, it has their clustered interval; else none, as nothing says how it varies.
+them or over the groups that its name speaks of, it has their clustered interval; else none, as nothing says how it varies.
 ``overall`` is in percent where it is such a mean: VLMEvalKit states some as fractions, and its tables show percent.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from harness.metrics.aggregate import Metric, Moment, Rows, mean
 
 if TYPE_CHECKING:
-    from harness.metrics.rows import Bools
+    from harness.metrics.rows import Bools, Where
 
 SCORE = "score"
 STATED = "stated/"
@@ -28,7 +28,7 @@ NEAR = 1e-9
 def metrics() -> tuple[Metric, ...]:
     """VLMEvalKit's primary metric as ``overall``, the mean score, and everything else it states."""
     return (
-        Metric(name=OVERALL, estimator=lambda rows: _moment(rows, OVERALL, OVERALL)),
+        Metric(name=OVERALL, estimator=lambda rows: _moment(rows, OVERALL)),
         Metric(name=SCORE, estimator=mean(SCORE, where=_scored), unit="percent"),
         _Stated(name="stated", estimator=mean(SCORE, where=_scored)),
     )
@@ -41,7 +41,7 @@ class _Stated(Metric):
     def moments(self, rows: Rows) -> Iterator[tuple[str, Moment]]:
         for name in rows.scores:
             if name.startswith(STATED):
-                yield name, _moment(rows, name, name.removeprefix(STATED).rpartition("|")[2])
+                yield name, _moment(rows, name, _where(rows, name.removeprefix(STATED)))
 
 
 def _scored(rows: Rows) -> Bools:
@@ -50,11 +50,17 @@ def _scored(rows: Rows) -> Bools:
     return np.isfinite(rows.score(SCORE))
 
 
-def _moment(rows: Rows, column: str, label: str) -> Moment:
+def _where(rows: Rows, name: str) -> dict[str, str]:
+    """The groups that a name speaks of: ``split=dev|Overall`` of the split, ``split=dev|ocr`` of the category too."""
+    labels = [part.partition("=")[2] or part for part in name.split("|")]
+    known = {value: group for group, values in rows.groups.items() for value in values}
+    return {known[label]: label for label in labels if label in known}
+
+
+def _moment(rows: Rows, column: str, where: Where = None) -> Moment:
     """A stated value, with the interval of the mean that it is."""
     found = [float(value) for value in rows.scores.get(column, ()) if math.isfinite(value)]
-    group = next((name for name, values in rows.groups.items() if label in set(values)), None)
-    moment = mean(SCORE)(rows.select(_scored(rows)).narrow(None if group is None else {group: label}))
+    moment = mean(SCORE)(rows.select(_scored(rows)).narrow(where))
     if not found:
         return replace(moment, value=math.nan, reason="it is stated of the whole file of replies only")
     for scale in SCALES:
