@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ConfigError, ModelError
+from harness.foreign.loop import NOTE
 
 LAST_LINES = 8
 """Lines of a program's stderr that stand in the message of its death."""
@@ -112,7 +113,8 @@ class Foreign:
         with contextlib.suppress(ValueError):
             for line in stderr:
                 self._last.append(line.rstrip())
-                _log.debug("%s: %s", self.commands.stem, line.rstrip())
+                level = logging.WARNING if line.startswith(NOTE) else logging.DEBUG
+                _log.log(level, "%s: %s", self.python, line.rstrip().removeprefix(NOTE))
 
     @staticmethod
     def _exchange(process: subprocess.Popen[str], line: str) -> str:

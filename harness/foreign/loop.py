@@ -14,7 +14,6 @@ import importlib.machinery
 import importlib.util
 import io
 import json
-import logging
 import os
 import sys
 import traceback
@@ -27,7 +26,8 @@ Commands = Mapping[str, Callable[..., Any]]
 Load = Callable[[str, Collection[str], Collection[str]], ModuleType]
 
 MOST_PLACEHOLDERS = 30
-_log = logging.getLogger("riddle")
+NOTE = "riddle: "
+"""How lines of stderr begin that the user should see (`harness.foreign.client` logs them as warnings)."""
 
 
 def main(file: str) -> None:
@@ -64,7 +64,8 @@ def load(name: str, optional: Collection[str], needed: Collection[str]) -> Modul
     """Import a module whose own imports may miss packages that are not needed here.
 
     A missing package gets a placeholder, which can be imported and named but raises `RuntimeError` once it is called; so does one
-    of ``optional`` that is there and broken. The log says which. What is in ``needed``, and the module's own package, never do.
+    of ``optional`` that is there and broken. Each is noted on stderr. What is in ``needed``, and the module's own package, never
+    do.
 
     Raises:
         ImportError: a needed package is missing.
@@ -136,7 +137,8 @@ def _absent(where: str, name: str) -> Any:
 
 
 def _stand_in(package: str, error: Exception) -> None:
-    _log.warning("%s cannot be imported (%s: %s); a placeholder stands in its place", package, type(error).__name__, error)
+    why = f"{type(error).__name__}: {error}".replace("\n", " ")
+    sys.stderr.write(f"{NOTE}{package} cannot be imported ({why}); a placeholder stands in its place\n")
     _forget(package)
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)

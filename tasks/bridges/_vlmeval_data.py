@@ -98,7 +98,7 @@ def _build(kit: Any, name: str, tsv: Path, root: Path) -> Any:
     os.environ[ROOT] = str(root)
     stated = getattr(found, "DATASET_MD5", {}).get(called)
     if stated and stated != _md5(tsv):
-        sys.stderr.write(f"{tsv} is not the file that VLMEvalKit publishes as {called} (md5 {stated})\n")
+        sys.stderr.write(f"riddle: {tsv} is not the file that VLMEvalKit publishes as {called} (md5 {stated})\n")
     found.DATASET_MD5 = {}  # or it would be downloaded over the user's
     for module in [one for key, one in sys.modules.items() if key.startswith("vlmeval") and hasattr(one, "download_file")]:
         module.download_file = _refused  # type: ignore[attr-defined]

@@ -104,6 +104,7 @@ class BaseModel:
 """,
     "config.py": """
 import os
+import no_such_package_of_tests
 from vlmeval.vlm.base import BaseModel
 
 class First(BaseModel):

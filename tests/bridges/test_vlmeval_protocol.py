@@ -85,7 +85,7 @@ def test_scoring_that_dies_says_so_and_goes_on(place, task, table, tmp_path):
     assert [one["asked"] for one in sessions] == [0]  # what was answered before is not asked again
 
 
-def test_what_cannot_be_had_is_said(place, table, tmp_path, monkeypatch):
+def test_what_cannot_be_had_is_said(place, table, tmp_path, monkeypatch, caplog):
     with pytest.raises(ConfigError, match="'Colour'.*did you mean 'Colours'"):
         Catalog().find_task("vlmeval/Colour")
     with pytest.raises(ConfigError, match="it shows clips"):
@@ -95,6 +95,7 @@ def test_what_cannot_be_had_is_said(place, table, tmp_path, monkeypatch):
         evaluate(wanting, Constant("A"), table, Settings(), tmp_path)
     with pytest.raises(ConfigError, match="'first_leter'.*did you mean 'first_letter'"):
         VLMEvalModel(model="first_leter")
+    assert "no_such_package_of_tests cannot be imported" in caplog.text  # by the process that has just started
     monkeypatch.setenv(PYTHON, "/nowhere/python")
     with pytest.raises(ConfigError, match="/nowhere/python: cannot be started"):
         Catalog().find_task("vlmeval/Colours")
