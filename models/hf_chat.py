@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from harness.boxes import Frame
+from harness.errors import ConfigError
 from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.types import Request, Response
@@ -40,6 +42,7 @@ class HFChat:
         window: int = 64,
         threads: int = 2,
         single_image: bool = False,
+        box_frame: Frame | None = None,
         trust_remote_code: bool = False,
         download: bool = False,
     ) -> None:
@@ -57,13 +60,18 @@ class HFChat:
             window: requests taken from the stream before batches are made.
             threads: workers that decode pictures ahead.
             single_image: whether the model was made for one picture only.
+            box_frame: what the coordinates count that the model writes (`harness.boxes.Frame`), such as ``thousandths``; by
+                default what the family is known for (`models.hf.frames`), if it is.
             trust_remote_code: run code that comes with the weights.
             download: fetch what is not in the local cache.
 
         Raises:
             ConfigError: there is no such model, it cannot be loaded, or a setting is out of range.
         """
+        if box_frame not in (None, *get_args(Frame)):
+            raise ConfigError(f"model.box_frame={box_frame!r} (must be one of {', '.join(get_args(Frame))})")
         from models.hf.engine import Engine, Options
+        from models.hf.frames import box_frame_of
         from models.hf.loading import Source, load
         from models.hf.prompts import Prompter
 
@@ -83,7 +91,11 @@ class HFChat:
         sees = loaded.processor is not None
         self.name = name or Path(path).name
         self.capabilities = Capabilities(
-            images=sees, several_images=sees and not single_image, video=sees and not single_image, loglikelihood=True
+            images=sees,
+            several_images=sees and not single_image,
+            video=sees and not single_image,
+            loglikelihood=True,
+            box_frame=box_frame or box_frame_of(str(loaded.model.config.model_type)),
         )
         self.fingerprint = hash_of(["hf_chat", ENGINE_VERSION, *loaded.identity, str(prompter.template)])
         self._engine = Engine(loaded, prompter, options)

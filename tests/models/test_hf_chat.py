@@ -17,6 +17,7 @@ from harness.cli import main
 from harness.data.media import open_image
 from harness.errors import ConfigError
 from harness.types import FileSource, Generation, Image, Request, Response, Text, Video
+from models.hf.frames import box_frame_of
 from models.hf_chat import HFChat
 from tests.models.hf_families import FAMILIES, save
 from tests.models.specimens import Bytes, picture
@@ -205,6 +206,30 @@ def test_the_fingerprint_changes_when_answers_could(folder_of: Callable[[str], P
     assert first.name == "llava" and first.capabilities.several_images and first.capabilities.loglikelihood
     blind = built(folder_of("llama"))
     assert not blind.capabilities.images and not blind.capabilities.video
+
+
+def test_known_families_declare_the_frame_of_their_boxes(folder_of: Callable[[str], Path]) -> None:
+    """Written as their makers show it, the same box is read in pixels of a picture of 640 x 480."""
+    from harness.catalog import Catalog
+    from harness.plan import convention_of
+    from harness.types import Sample
+
+    model = built(folder_of("qwen2_vl"))
+    assert model.capabilities.box_frame == "thousandths"
+    assert built(folder_of("qwen2_vl"), box_frame="pixels").capabilities.box_frame == "pixels"
+    with pytest.raises(ConfigError, match=r"model\.box_frame='degrees'"):
+        built(folder_of("qwen2_vl"), box_frame="degrees")
+    assert [box_frame_of(kind) for kind in ("internvl", "qwen2_5_vl", "llava")] == ["thousandths", None, None]
+    task = Catalog().find_task("refcoco_val")
+    sample = Sample(id="1", references=("64,96,320,240",), fields={"width": 640, "height": 480})
+    written = (
+        "<|box_start|>(100,200),(500,500)<|box_end|>",
+        "<ref>x</ref><box>[[100, 200, 500, 500]]</box>",
+    )  # Qwen2-VL, InternVL
+    for frame, hit in ((model.capabilities.box_frame, 1.0), ("pixels", 0.0)):
+        convention = convention_of(task, "official", frame)
+        scores = [convention.score(convention.parse(reply, sample), sample) for reply in written]
+        assert [next(iter(one.values())) for one in scores] == [hit, hit], (frame, scores)
 
 
 def test_what_cannot_be_loaded_is_said(folder_of: Callable[[str], Path], tmp_path: Path) -> None:
