@@ -22,66 +22,21 @@ from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 from transformers import PreTrainedModel
 
 from models.sphinx_x.layers import DecoderLayer
+from models.sphinx_x.ragged import Ragged, Storage, alike, runs
 
-Attend = Callable[[int, Tensor | None, Tensor, Tensor], Tensor | None]
-"""(layer, queries [N, H, D], keys [N, K, D], values [N, K, D]) -> [N, H * D]; queries and keys are rotated.
+Attend = Callable[[int, Tensor | None, Tensor], Tensor | None]
+"""(layer, queries [N, H, D], keys and values [N, 2, K, D]) -> [N, H * D]; queries and keys are rotated.
 
 It keeps the keys and values; without queries that is all it does."""
 
 DENSE_CHUNK, SPARSE_CHUNK = 1280, 1600
 """Prefix tokens that run together on a CPU: more would leave its caches, and experts need more to have enough each."""
 
+SPARE_CELLS = 16
+"""Padding that suffixes may have on a CPU beside a quarter of their tokens, before they attend in parts: calls have a price."""
+
 ROOM = 32
 """Own columns for replies at first; doubled whenever they are full, since most replies end early."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ragged:
-    """Where packed tokens lie in a padded table of rows and columns; both indices are None if every cell is taken.
-
-    Attributes:
-        tokens: for each cell the token in it, or token 0 where there is none: [rows * columns].
-        cells: for each token its cell: [N].
-    """
-
-    columns: int
-    tokens: Tensor | None = None
-    cells: Tensor | None = None
-
-    @staticmethod
-    def of(lengths: Sequence[int], columns: int, device: torch.device, *, right: bool = False) -> Ragged:
-        """Rows of these lengths, aligned left or right."""
-        if all(length == columns for length in lengths):
-            return Ragged(columns)
-        counts = torch.tensor(lengths, device=device)
-        first = torch.arange(len(lengths), device=device) * columns + (columns - counts if right else 0)
-        cells = torch.repeat_interleave(first - (counts.cumsum(0) - counts), counts)
-        cells += torch.arange(len(cells), device=device)
-        tokens = torch.zeros(len(lengths) * columns, dtype=torch.long, device=device)
-        tokens[cells] = torch.arange(len(cells), device=device)
-        return Ragged(columns, tokens, cells)
-
-    def pad(self, packed: Tensor) -> Tensor:
-        """[N, ...] -> [rows * columns, ...]; cells without a token repeat token 0."""
-        return packed if self.tokens is None else packed.index_select(0, self.tokens)
-
-    def pack(self, padded: Tensor) -> Tensor:
-        """[rows * columns, ...] -> [N, ...]."""
-        return padded if self.cells is None else padded.index_select(0, self.cells)
-
-
-class Storage:
-    """Memory that is taken once and handed out again and again, so that no batch pays for fresh pages."""
-
-    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
-        self._flat = torch.empty(0, dtype=dtype, device=device)
-
-    def take(self, *shape: int) -> Tensor:
-        """An uninitialised tensor of this shape; it overwrites what was handed out before."""
-        size = torch.Size(shape).numel()
-        if self._flat.numel() < size:
-            self._flat = torch.empty(size + size // 4, dtype=self._flat.dtype, device=self._flat.device)
-        return self._flat[:size].view(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +74,25 @@ class Rows:
     def shape(self) -> tuple[int, int]:
         """Groups and slots a group."""
         return self.own.shape[2], self.own.shape[4]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Neighbouring groups whose new tokens attend together, padded to ``table.columns`` new columns a slot.
+
+    Attributes:
+        tokens: where theirs lie among all new tokens.
+        table: how those fill the padded slots, G x Q rows.
+        prefix: keys and values they share, [layers, 2, G, K, P, D].
+        own: their own ones up to the new columns, these included, [layers, 2, G, K, Q, S, D].
+        mask: 0 or -inf, broadcast to [G, K, Q, R, T, P + S]; None if nothing is hidden.
+    """
+
+    tokens: slice
+    table: Ragged
+    prefix: Tensor
+    own: Tensor
+    mask: Tensor | None
 
 
 class Decoder:
@@ -170,7 +144,7 @@ class Decoder:
         lengths = [sequence.shape[-2] for sequence in sequences]
         cache = self._prefix_storage.take(len(self._layers), 2, len(lengths), self.kv_heads, max(lengths), self.head_dim)
         new = [place for place, sequence in enumerate(sequences) if sequence.dim() == 2]
-        for start, stop in _runs(new, lengths, self._chunk_tokens if self.device.type == "cpu" else sum(lengths)):
+        for start, stop in runs(new, lengths, self._chunk_tokens if self.device.type == "cpu" else sum(lengths)):
             self._prefill(sequences[start:stop], lengths[start:stop], cache[:, :, start:stop])
         for place, sequence in enumerate(sequences):
             if sequence.dim() > 2:
@@ -184,9 +158,8 @@ class Decoder:
         cache = cache[..., :columns, :]
         table = Ragged.of(lengths, columns, self.device)
 
-        def attend(layer: int, queries: Tensor | None, keys: Tensor, values: Tensor) -> Tensor | None:
-            for index, part in enumerate((keys, values)):
-                cache[layer, index].copy_(table.pad(part).view(groups, columns, self.kv_heads, -1).transpose(1, 2))
+        def attend(layer: int, queries: Tensor | None, pairs: Tensor) -> Tensor | None:
+            cache[layer] = table.pad(pairs).view(groups, columns, 2, self.kv_heads, -1).permute(2, 0, 3, 1, 4)
             if queries is None:
                 return None
             asked = table.pad(queries).view(groups, columns, self.heads, -1).transpose(1, 2)
@@ -214,11 +187,10 @@ class Decoder:
         own = self._own_storage.take(len(self._layers), 2, groups, self.kv_heads, slots, columns + ROOM, self.head_dim)
         live = [slot for slot, length in enumerate(lengths) if length]
         counts = torch.tensor(lengths, device=self.device)
-        table = Ragged.of(lengths, columns, self.device, right=True)
         rows = Rows(
             prefix=prefixes.cache,
             own=own,
-            column=0,
+            column=columns,
             mask=self._padding(prefixes, counts, columns, own.shape[5], (groups, slots)),
             positions=(starts + counts)[live],
             live=live,
@@ -227,16 +199,49 @@ class Decoder:
         offsets = torch.cat([torch.arange(length, device=self.device) for length in lengths if length])
         positions = torch.repeat_interleave(starts, counts) + offsets
         tokens = [token for group in suffixes for suffix in group for token in suffix]
-        return rows, self._advance(rows, self.embed(tokens), positions, table, wanted)
+        parts = list(self._parts(rows, prefixes, [[len(suffix) for suffix in group] for group in suffixes]))
+        return rows, self._run(self.embed(tokens), positions, self._attending(parts), wanted)
+
+    def _parts(self, rows: Rows, prefixes: Prefixes, lengths: Sequence[Sequence[int]]) -> Iterator[Part]:
+        """Cut the groups, whose suffixes have these lengths, into parts of similar ones."""
+        first = 0
+        for start, stop in alike(lengths, SPARE_CELLS if self.device.type == "cpu" else None):
+            some, shared = lengths[start:stop], prefixes.lengths[start:stop]
+            slots, columns, width = max(map(len, some)), max(map(max, some)), max(shared)
+            rows.own[:, :, start:stop, ..., : rows.column - columns, :] = 0  # what is masked must still be a number
+            padded = [group[q] if q < len(group) else 0 for group in some for q in range(slots)]
+            mask: Tensor | None = None
+            if rows.mask is not None and (min(padded) < columns or min(shared) < width):
+                mask = rows.mask[start:stop, :, :slots, ..., : rows.prefix.shape[4] + rows.column]
+                mask = torch.cat([mask[..., :width], mask[..., mask.shape[-1] - columns :]], dim=-1)
+            if columns > 1:  # the causal triangle among the new columns
+                ahead = torch.full((columns, width + columns), float("-inf"), dtype=self.dtype, device=self.device)
+                mask = ahead.triu(width + 1) + (0 if mask is None else mask)
+            yield Part(
+                tokens=slice(first, first + sum(padded)),
+                table=Ragged.of(padded, columns, self.device, right=True),
+                prefix=rows.prefix[:, :, start:stop, :, :width],
+                own=rows.own[:, :, start:stop, :, :slots, rows.column - columns : rows.column],
+                mask=mask,
+            )
+            first += sum(padded)
 
     def step(self, rows: Rows, tokens: Tensor) -> Tensor:
         """Append one token a live row, [len(live)] ids, and return the hidden states [len(live), width]."""
-        hidden = self._advance(rows, self._embeddings[tokens], rows.positions, rows.slots)
+        if rows.column == rows.own.shape[5]:
+            _double(rows)
+        rows.column += 1
+        mask = None if rows.mask is None else rows.mask[..., : rows.prefix.shape[4] + rows.column]
+        part = Part(slice(None), rows.slots, rows.prefix, rows.own[..., : rows.column, :], mask)
+        hidden = self._run(self._embeddings[tokens], rows.positions, self._attending([part]))
         rows.positions = rows.positions + 1
         return hidden
 
     def retire(self, rows: Rows, keep: Sequence[int]) -> None:
-        """Keep only these of the live rows (places in ``live``); memory is compacted once most slots are empty."""
+        """Keep only these of the live rows (places in ``live``); memory is compacted once most slots are empty.
+
+        That overwrites the `Prefixes` that the rows were made from.
+        """
         rows.live = [rows.live[place] for place in keep]
         rows.positions = rows.positions[torch.tensor(keep, device=self.device)]
         groups, slots = rows.shape
@@ -259,7 +264,10 @@ class Decoder:
         # two index tensors apart from each other move to the front: [G', Q', layers, 2, K, column, D]
         small[..., : rows.column, :] = filled[:, :, group[:, None], :, slot].permute(2, 3, 0, 4, 1, 5, 6)
         rows.own = small
-        rows.prefix = rows.prefix[:, :, group]
+        for place, old in enumerate(members):  # in place: they only ever move forward, and fresh memory costs more than a copy
+            if place != old:
+                rows.prefix[:, :, place] = rows.prefix[:, :, old]
+        rows.prefix = rows.prefix[:, :, : len(members)]
         if rows.mask is not None:
             rows.mask = rows.mask[group[:, None], :, slot].transpose(1, 2).contiguous()
         rows.live = [g * width + q for g, places in enumerate(members.values()) for q in range(len(places))]
@@ -287,36 +295,26 @@ class Decoder:
         mask = torch.zeros(hidden.shape, dtype=self.dtype, device=self.device).masked_fill_(hidden, float("-inf"))
         return mask.view(groups, 1, slots, 1, 1, width + room)
 
-    def _advance(
-        self, rows: Rows, hidden: Tensor, positions: Tensor, table: Ragged, wanted: Sequence[int] | None = None
-    ) -> Tensor:
-        """Run new tokens of the rows: ``table.columns`` columns of padded slots, after the columns they have."""
-        groups, slots = rows.shape
-        columns, first = table.columns, rows.column
-        last = first + columns
-        if last > rows.own.shape[5]:
-            _double(rows)
-        rows.column = last
-        width = rows.prefix.shape[4]
-        mask = None if rows.mask is None else rows.mask[..., : width + last]
-        if columns > 1:  # the causal triangle among the new columns
-            ahead = torch.full((columns, width + last), float("-inf"), dtype=self.dtype, device=self.device)
-            ahead = ahead.triu(width + first + 1)
-            mask = ahead if mask is None else mask + ahead
+    def _attending(self, parts: Sequence[Part]) -> Attend:
+        """New tokens attend to what is shared and to their own questions' columns, part by part."""
 
-        def attend(layer: int, queries: Tensor | None, keys: Tensor, values: Tensor) -> Tensor | None:
-            for index, part in enumerate((keys, values)):
-                new = table.pad(part).view(groups, slots, columns, self.kv_heads, -1).permute(0, 3, 1, 2, 4)
-                rows.own[layer, index, ..., first:last, :] = new
-            if queries is None:
-                return None
-            asked = table.pad(queries).view(groups, slots, columns, self.kv_heads, -1, self.head_dim)
-            asked = asked.permute(0, 3, 1, 4, 2, 5).contiguous().mul_(self.scale)  # [G, K, Q, R, T, D]
-            prefix, own = rows.prefix[layer], rows.own[layer, ..., :last, :]
-            out = _attend_both(asked, prefix[0], prefix[1], own[0], own[1], mask)
-            return table.pack(out.permute(0, 2, 4, 1, 3, 5).reshape(groups * slots * columns, -1))
+        def attend(layer: int, queries: Tensor | None, pairs: Tensor) -> Tensor | None:
+            assert queries is not None  # the last tokens of suffixes are always wanted
+            found = [self._attend_part(part, layer, queries[part.tokens], pairs[part.tokens]) for part in parts]
+            return found[0] if len(found) == 1 else torch.cat(found)
 
-        return self._run(hidden, positions, attend, wanted)
+        return attend
+
+    def _attend_part(self, part: Part, layer: int, queries: Tensor, pairs: Tensor) -> Tensor:
+        """Keep the new keys and values of one part and attend: [its tokens, H, D] -> [its tokens, H * D]."""
+        table, own = part.table, part.own[layer]
+        groups, slots = own.shape[1], own.shape[3]
+        new = table.pad(pairs).view(groups, slots, table.columns, 2, self.kv_heads, -1)
+        own[..., -table.columns :, :] = new.permute(3, 0, 4, 1, 2, 5)
+        asked = table.pad(queries).view(groups, slots, table.columns, self.kv_heads, -1, self.head_dim)
+        asked = asked.permute(0, 3, 1, 4, 2, 5).contiguous().mul_(self.scale)  # [G, K, Q, R, T, D]
+        out = _attend_both(asked, part.prefix[layer], own, part.mask)
+        return table.pack(out.permute(0, 2, 4, 1, 3, 5).reshape(groups * slots * table.columns, -1))
 
     def _run(self, hidden: Tensor, positions: Tensor, attend: Attend, wanted: Sequence[int] | None = None) -> Tensor:
         """All layers over packed tokens [N, width]; only the ``wanted`` ones (None: all) leave the last layer."""
@@ -328,8 +326,10 @@ class Decoder:
             mixed = mixed.view(len(hidden), -1, self.head_dim)
             queries, turned = self.heads - skipped, self.heads - skipped + self.kv_heads
             rotated = mixed[:, :turned]
-            rotated = torch.addcmul(rotated * cos, rotated.roll(self.head_dim // 2, -1), sin)
-            out = attend(index, rotated[:, :queries] if queries else None, rotated[:, queries:], mixed[:, turned:])
+            halves = rotated.roll(self.head_dim // 2, -1)
+            rotated.mul_(cos).addcmul_(halves, sin)
+            pairs = mixed[:, queries:].view(len(mixed), 2, self.kv_heads, self.head_dim)
+            out = attend(index, mixed[:, :queries] if queries else None, pairs)
             if out is None:
                 break
             if final and wanted:
@@ -340,21 +340,6 @@ class Decoder:
         return hidden[torch.tensor(wanted, device=self.device)] if self._whole and wanted else hidden
 
 
-def _runs(places: Sequence[int], lengths: Sequence[int], tokens: int) -> Iterator[tuple[int, int]]:
-    """Cut sorted places into runs of neighbours, ``[start, stop)``, of about ``tokens`` cells in all when padded."""
-    start = stop = longest = 0
-    for place in places:
-        longest = max(longest, lengths[place])
-        if start < stop and (place > stop or longest * (place + 1 - start) > tokens):
-            yield start, stop
-            start, longest = place, lengths[place]
-        elif start == stop:
-            start = place
-        stop = place + 1
-    if start < stop:
-        yield start, stop
-
-
 def _double(rows: Rows) -> None:
     """Twice as many own columns."""
     more = rows.own.shape[5]
@@ -363,20 +348,19 @@ def _double(rows: Rows) -> None:
         rows.mask = torch.nn.functional.pad(rows.mask, (0, more))
 
 
-def _attend_both(
-    asked: Tensor, prefix_keys: Tensor, prefix_values: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None
-) -> Tensor:
+def _attend_both(asked: Tensor, prefix: Tensor, own: Tensor, mask: Tensor | None) -> Tensor:
     """One softmax over a group's shared columns and each slot's own: asked and result are [G, K, Q, R, T, D].
 
-    Shared keys and values are [G, K, P, D], own ones [G, K, Q, S, D], the mask broadcasts to [G, K, Q, R, T, P + S].
+    Shared keys and values are [2, G, K, P, D], own ones [2, G, K, Q, S, D], the mask broadcasts to [G, K, Q, R, T, P + S].
     """
-    groups, heads, slots, repeats, columns, dim = asked.shape
-    width = prefix_keys.shape[2]
-    shared = asked.view(groups, heads, -1, dim) @ prefix_keys.transpose(-1, -2)
-    single = asked.view(groups, heads, slots, -1, dim) @ keys.transpose(-1, -2)
-    scores = torch.cat([shared.view(groups, heads, slots, repeats * columns, width), single], dim=-1)
+    groups, heads, slots, _, _, dim = asked.shape
+    prefix, own = prefix.flatten(1, 2), own.flatten(1, 3)
+    by_group, by_slot = asked.view(groups * heads, -1, dim), asked.view(groups * heads * slots, -1, dim)
+    width = prefix.shape[2]
+    shared = torch.bmm(by_group, prefix[0].mT).view(*by_slot.shape[:2], width)
+    scores = torch.cat([shared, torch.bmm(by_slot, own[0].mT)], dim=-1)
     if mask is not None:
-        scores = scores.view(groups, heads, slots, repeats, columns, -1).add_(mask).view(scores.shape)
+        scores.view(*asked.shape[:-1], -1).add_(mask)
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(asked.dtype)
-    out = (weights[..., :width].view(groups, heads, -1, width) @ prefix_values).view(asked.shape)
-    return out.add_((weights[..., width:] @ values).view(asked.shape))
+    out = torch.bmm(weights[..., :width].reshape(len(by_group), -1, width), prefix[1])
+    return out.view(by_slot.shape).baddbmm_(weights[..., width:], own[1]).view(asked.shape)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from harness.types import Request
 from models.sphinx_x import engine as engine_module
-from models.sphinx_x.decoder import Decoder, _runs
+from models.sphinx_x.decoder import Decoder
 from models.sphinx_x.engine import Engine, EngineOptions
 from models.sphinx_x.kept import Kept
 from models.sphinx_x.model import SphinxX
+from models.sphinx_x.ragged import alike, runs
 from models.sphinx_x.tokenizer import Tokenizer
 from tests.models.specimens import mixed_requests, sparse_specimen, specimen
 
@@ -104,6 +105,17 @@ def test_pictures_that_come_back_are_neither_opened_nor_encoded_nor_read_again(m
 def test_runs_hold_every_new_prefix_once(prefixes: list[tuple[int, bool]], tokens: int) -> None:
     lengths = [length for length, _ in prefixes]
     new = [place for place, (_, is_new) in enumerate(prefixes) if is_new]
-    runs = list(_runs(new, lengths, tokens))
-    assert [place for start, stop in runs for place in range(start, stop)] == new
-    assert all(max(lengths[start:stop]) * (stop - start) <= tokens or stop - start == 1 for start, stop in runs)
+    found = list(runs(new, lengths, tokens))
+    assert [place for start, stop in found for place in range(start, stop)] == new
+    assert all(max(lengths[start:stop]) * (stop - start) <= tokens or stop - start == 1 for start, stop in found)
+
+
+@given(st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=6), min_size=1, max_size=30), st.integers(0, 50))
+def test_suffixes_that_run_together_need_little_padding(lengths: list[list[int]], spare: int) -> None:
+    found = list(alike(lengths, spare))
+    assert [place for start, stop in found for place in range(start, stop)] == list(range(len(lengths)))
+    for start, stop in found:
+        some = lengths[start:stop]
+        cells = len(some) * max(map(len, some)) * max(map(max, some))
+        assert cells <= 1.25 * sum(map(sum, some)) + spare or stop - start == 1
+    assert list(alike(lengths, None)) == [(0, len(lengths))]

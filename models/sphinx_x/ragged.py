@@ -1,0 +1,91 @@
+"""Packed tokens in padded tables: where each lies, which rows to pad together, and the memory they are kept in.
+
+Not here: what is computed of them (``decoder``). Everything is about lengths; nothing knows a layer or a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Where packed tokens lie in a padded table of rows and columns; both indices are None if every cell is taken.
+
+    Attributes:
+        tokens: for each cell the token in it, or token 0 where there is none: [rows * columns].
+        cells: for each token its cell: [N].
+    """
+
+    columns: int
+    tokens: Tensor | None = None
+    cells: Tensor | None = None
+
+    @staticmethod
+    def of(lengths: Sequence[int], columns: int, device: torch.device, *, right: bool = False) -> Ragged:
+        """Rows of these lengths, aligned left or right."""
+        if all(length == columns for length in lengths):
+            return Ragged(columns)
+        counts = torch.tensor(lengths, device=device)
+        first = torch.arange(len(lengths), device=device) * columns + (columns - counts if right else 0)
+        cells = torch.repeat_interleave(first - (counts.cumsum(0) - counts), counts)
+        cells += torch.arange(len(cells), device=device)
+        tokens = torch.zeros(len(lengths) * columns, dtype=torch.long, device=device)
+        tokens[cells] = torch.arange(len(cells), device=device)
+        return Ragged(columns, tokens, cells)
+
+    def pad(self, packed: Tensor) -> Tensor:
+        """[N, ...] -> [rows * columns, ...]; cells without a token repeat token 0."""
+        return packed if self.tokens is None else packed.index_select(0, self.tokens)
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """[rows * columns, ...] -> [N, ...]."""
+        return padded if self.cells is None else padded.index_select(0, self.cells)
+
+
+class Storage:
+    """Memory that is taken once and handed out again and again, so that no batch pays for fresh pages."""
+
+    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
+        self._flat = torch.empty(0, dtype=dtype, device=device)
+
+    def take(self, *shape: int) -> Tensor:
+        """An uninitialised tensor of this shape; it overwrites what was handed out before."""
+        size = torch.Size(shape).numel()
+        if self._flat.numel() < size:
+            self._flat = torch.empty(size + size // 4, dtype=self._flat.dtype, device=self._flat.device)
+        return self._flat[:size].view(shape)
+
+
+def runs(places: Sequence[int], lengths: Sequence[int], tokens: int) -> Iterator[tuple[int, int]]:
+    """Cut sorted places into runs of neighbours, ``[start, stop)``, of about ``tokens`` cells in all when padded."""
+    start = stop = longest = 0
+    for place in places:
+        longest = max(longest, lengths[place])
+        if start < stop and (place > stop or longest * (place + 1 - start) > tokens):
+            yield start, stop
+            start, longest = place, lengths[place]
+        elif start == stop:
+            start = place
+        stop = place + 1
+    if start < stop:
+        yield start, stop
+
+
+def alike(lengths: Sequence[Sequence[int]], spare: int | None) -> Iterator[tuple[int, int]]:
+    """Cut groups of suffixes of these lengths into runs of neighbours, ``[start, stop)``, that need little padding.
+
+    In a run every group has as many slots and every slot as many cells as the largest; more than a quarter of its tokens and
+    ``spare`` cells (None: any number) stay empty in none.
+    """
+    start = slots = longest = tokens = 0
+    for place, group in enumerate(lengths):
+        slots, longest, tokens = max(slots, len(group)), max(longest, *group), tokens + sum(group)
+        if start < place and spare is not None and (place + 1 - start) * slots * longest > 1.25 * tokens + spare:
+            yield start, place
+            start, slots, longest, tokens = place, len(group), max(group), sum(group)
+    yield start, len(lengths)
