@@ -1,4 +1,5 @@
 import errno
+import functools
 import json
 import os
 import pickle
@@ -208,6 +209,23 @@ def test_a_multirun_gives_one_document_of_all_jobs(riddle, place):
         ("constant", "pope"), ("constant", "mme"), ("chance", "pope"), ("chance", "mme"),
     ]  # fmt: skip
     assert len(list(place.glob("runs/*/*/*/result.json"))) == 4
+
+
+def test_a_suite_loads_its_model_once_and_says_so(riddle, place, monkeypatch):
+    from models.constant import Constant
+
+    loads, load = [], Constant.__init__
+
+    @functools.wraps(load)
+    def counted(self, *words, **more):
+        loads.append(self)
+        load(self, *words, **more)
+
+    monkeypatch.setattr(Constant, "__init__", counted)
+    code, out, err = riddle("eval", "model=constant", "suite=math_mini", "limit=1", "mini.n=4", "output=json")
+    tasks = [row["task"] for row in json.loads(out)["results"]]
+    assert code == 0 and len(loads) == 1 and len(tasks) == 3
+    assert f"constant is loaded once for {len(tasks)} benchmarks: {', '.join(tasks)}" in err
 
 
 @pytest.mark.parametrize("runs", ["été", "l'an 1", "a{b}", "it's \\'", "plain", "sp ace"])
