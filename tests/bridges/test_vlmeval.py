@@ -25,8 +25,8 @@ from harness.replies import score_replies
 from harness.run import evaluate
 from models.constant import Constant
 from models.vlmeval import VLMEvalModel
-
-from .standin import write_table
+from tests.bridges.standin import write_table
+from tests.chat_server import ChatServer
 
 PYTHON = os.environ.get("RIDDLE_VLMEVAL_PYTHON") or (sys.executable if importlib.util.find_spec("vlmeval") else "")
 
@@ -153,6 +153,18 @@ def test_our_models_in_its_run_are_scored_as_in_ours(place, cases, tmp_path, mon
     ours = values(evaluate(Catalog().find_task("vlmeval/CustomMCQDataset"), Constant("B"), path, Settings(), tmp_path))
     assert ours["stated/split=none|Overall"] == float(theirs["Overall"]) == 0.5
     assert ours["overall"] == 50.0
+
+
+def test_a_model_class_of_its_answers_here(place, cases, tmp_path, monkeypatch):
+    """Its class for OpenAI's service, sent to a server of ours, which sees the picture and the question."""
+    monkeypatch.setenv("RIDDLE_VLMEVAL_PYTHON", PYTHON)
+    path, _ = cases["CustomMCQDataset"]
+    with ChatServer(lambda text, asked: "A" if "thing 2" in text else "B") as server:
+        settings = {"api_base": f"{server.url}/chat/completions", "key": "sk-none", "retry": 1}
+        model = VLMEvalModel(model="GPT4o_MINI", settings=settings)
+        task = Catalog().find_task("vlmeval/CustomMCQDataset")
+        result = evaluate(task, model, path, Settings(limit=4), tmp_path)
+    assert (result.failed, values(result)["overall"]) == (0, 75.0)
 
 
 def test_its_data_sets_and_models_are_known_by_name(place, monkeypatch):

@@ -16,8 +16,7 @@ from harness.replies import score_replies
 from harness.run import evaluate
 from models.constant import Constant
 from models.vlmeval import VLMEvalModel
-
-from .standin import write_package, write_table
+from tests.bridges.standin import write_package, write_table
 
 PYTHON = "RIDDLE_VLMEVAL_PYTHON"
 
