@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -189,6 +192,25 @@ def test_some_scenes_are_made_motley() -> None:
 
 def test_a_conversation_follows_from_its_seed() -> None:
     assert [turn for _, turn in told(20, seed=4)] == [turn for _, turn in told(20, seed=4)]
+
+
+_SAID = """
+import random
+from models.sphinx_x.corpus.mini import LATE, converse, draw_training_world
+for kind in ("table", "chart", "scene", "motley", "page", "clip"):
+    for number in range(12):
+        print(converse(draw_training_world(kind, number, 3), random.Random(number), LATE, 12))
+"""
+
+
+def test_a_conversation_is_the_same_in_every_process() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", _SAID], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert said[0] == said[1] and said[0]
 
 
 def test_the_mixture_moves_from_long_answers_to_closed_ones() -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.world import Chart, Clip, Digits, Page, Scene, Sign, Table, World, draw
+from models.sphinx_x.corpus.clips import CLIP_FAMILIES
 from models.sphinx_x.corpus.printed import CHART_FAMILIES, DIGIT_FAMILIES, PAGE_FAMILIES, SIGN_FAMILIES, TABLE_FAMILIES
-from models.sphinx_x.corpus.scenes import CLIP_FAMILIES, SCENE_FAMILIES
+from models.sphinx_x.corpus.scenes import SCENE_FAMILIES
 from models.sphinx_x.corpus.turns import Turn
 
 Maker = Callable[[Any, random.Random], Turn | None]

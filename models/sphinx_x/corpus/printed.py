@@ -6,7 +6,7 @@ import random
 from collections import Counter
 
 from harness.world import NAMES, Chart, Digits, Field, Glyph, Page, Sign, Table
-from models.sphinx_x.corpus.scenes import ask, place_of
+from models.sphinx_x.corpus.things import ask, place_of
 from models.sphinx_x.corpus.turns import SHORT, Hint, Turn, choice, hinted, short, spelled, yes_no
 
 _ALPHABET = "ABCDEFGHIKLMNOPRSTUVW"
@@ -249,7 +249,7 @@ def cell_choice(table: Table, rng: random.Random) -> Turn:
     """One entry, with options, other entries among them."""
     i, j = rng.randrange(len(table.names)), rng.randrange(len(table.columns))
     right = table.rows[i][j]
-    others = list({text for row in table.rows for text in row if text != right})
+    others = sorted({text for row in table.rows for text in row if text != right})
     wrong = (rng.sample(others, min(2, len(others))) + _numbers_near(int(right), rng, 1, 99))[:3]
     return choice("choice_cell", ask("cell", rng, table.names[i], table.columns[j]), right, wrong, rng)
 
