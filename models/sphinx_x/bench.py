@@ -36,7 +36,7 @@ from models.sphinx_x.template import cut_reply
 from models.sphinx_x.tokenizer import Tokenizer
 
 TASKS = ("pope", "mme", "mmbench_en", "mathvista", "refcoco_val", "docvqa", "videobench")
-STATIC_BATCHES = (16, 32, 64)
+STATIC_BATCHES = (8, 16, 32, 64)
 AIM_OVER_SINGLE, AIM_OVER_STATIC = 5.0, 1.15
 
 FIRST_TOKENS = 32

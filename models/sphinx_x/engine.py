@@ -5,8 +5,10 @@ and batched by length (``schedule``); each batch decodes until its last reply en
 cannot be read, or a prompt that does not fit, becomes a failure of its own requests. Not here: what a task is, retries,
 storage. The keys and values of pictures are kept, so that one that comes back, in another window or benchmark, is not read
 twice. Two choices a reader may question. A batch is decoded to its end instead of being refilled as rows finish, because
-finished rows cost nothing here (they leave the packed tokens at once). And where two tokens are so close that rounding decides,
-which differs from batch to batch, the request is run once more on its own by transformers' forward pass, and that decides.
+finished rows cost nothing here (they leave the packed tokens at once), and refilling could only shorten the decoding steps: a
+tenth of the CPU time of ``nano`` on the mini suite, beside four tenths for prefixes, an eighth for suffixes and the rest for
+pictures. And where two tokens are so close that rounding decides, which differs from batch to batch, the request is run once
+more on its own by transformers' forward pass, and that decides.
 """
 
 from __future__ import annotations

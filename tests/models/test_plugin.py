@@ -145,6 +145,7 @@ def test_the_bench_compares_equal_replies(folder: Path) -> None:
     for name in (
         "transformers, one by one",
         "generate, batch 1",
+        "generate, batch 8",
         "generate, batch 16",
         "generate, batch 32",
         "generate, batch 64",
