@@ -16,12 +16,13 @@ STUDY_TASKS := mme,pope,mathvista,mmbench_en
 STUDY_DATA = mini.n=$(STUDIED) runs=study_runs
 DEMO_MODELS := nano,nano_moe,oracle,constant,chance
 
-.PHONY: demo studies scaling test gate baseline help constraints clean
+.PHONY: demo studies scaling stability test gate baseline help constraints clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    evaluate the shipped models on the mini suite and write a leaderboard"
 	@echo "make scaling train a family of small models (core-hours) and study how scores grow"
+	@echo "make stability whether sparse models of that family use their experts alike"
 	@echo "make studies active experts, routing and pruning of the shipped sparse model, as figures and findings"
 	@echo "make test    lint, types, architecture and tests, and the gate"
 	@echo "make gate    check that the shipped nano model got no worse; make baseline keeps its answers to compare with"
@@ -68,6 +69,13 @@ scaling: $(VENV)/.riddle-test
 	$(BIN)/riddle eval -m model=nano model.name=null model.weights=$$(ls -d runs/train/scaling/models/* | paste -sd,) \
 	  task=[$(SCALED)] mini.n=100 runs=scaling_runs
 	$(BIN)/riddle study scaling runs=scaling_runs
+
+# Whether sparse models of other seeds, or of less training, use their experts alike; of the family that make scaling trains.
+ALIKE := scale_2m_moe-450x8-1 scale_2m_moe-450x8-2 scale_2m_moe-450x8-3 scale_2m_moe-150x8-1
+stability: $(VENV)/.riddle-test
+	$(BIN)/riddle eval -m model=nano_moe model.name=null model.weights=$$(echo $(ALIKE:%=runs/train/scaling/models/%) | tr ' ' ,) \
+	  model.trace_routing=true task=[mme,mathvista,mmbench_en,refcoco_val] mini.n=80 runs=stability_runs
+	$(BIN)/riddle study routing runs=stability_runs out=studies/stability
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "riddle needs Python 3.11 or newer; none was found. Say make PYTHON=/path/to/python"; exit 1; }
