@@ -126,12 +126,13 @@ class Source:
     limit: int | None = None
 
     @classmethod
-    def find(cls, task: Task, where: Sequence[Path], limit: int | None = None) -> Source:
-        """Recognise the layout at ``where``. Raises `DatasetError` if there is none of the task's."""
+    def find(cls, task: Task, where: Path | Sequence[Path], limit: int | None = None) -> Source:
+        """Recognise the layout at ``where``, a folder or files. Raises `DatasetError` if there is none of the task's."""
         from harness.data.sources import read_records
 
-        layout, _ = read_records(task, where)
-        return cls(task=task, where=tuple(where), layout=layout, limit=limit)
+        places = (where,) if isinstance(where, Path) else tuple(where)
+        layout, _ = read_records(task, places)
+        return cls(task=task, where=places, layout=layout, limit=limit)
 
     def count(self) -> int:
         """Return the number of samples, from one pass over the records."""
@@ -149,6 +150,11 @@ class Source:
         files = find_files(self.where, *self.layout.files)
         named = ((path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name, path) for path in files)
         return keys.data_fingerprint(named)
+
+    def account(self, n: int, fingerprint: str, name: str) -> dict[str, Any]:
+        """Return what ``run.json`` says of the data; ``name`` is set where they are not the official ones."""
+        paths = [str(path.absolute()) for path in self.where]
+        return {"name": name, "layout": self.layout.name, "fingerprint": fingerprint, "n": n, "paths": paths}
 
 
 def plan(source: Source, settings: Settings, model: str, needs_ideal: bool = False) -> Iterator[Planned]:

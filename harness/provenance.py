@@ -72,6 +72,11 @@ def machine() -> dict[str, Any]:
     return {"system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count()}
 
 
+def surroundings() -> dict[str, Any]:
+    """Return where a run takes place: `versions`, `git` and `machine`."""
+    return {"versions": versions(), "git": git(), "machine": machine()}
+
+
 def plain(value: Any) -> Any:
     """Turn settings into what JSON holds; a mapping's values under a name like a secret's are replaced."""
     if is_dataclass(value) and not isinstance(value, type):

@@ -5,8 +5,8 @@ stored, without a model (``harness.rescore``). A judge, where a task needs one, 
 and scoring (`harness.judged`). Several workers that one process hands out to are one model (`harness.engine.crew`). Processes
 that do not talk to one another leave parts of a run (`harness.shares`), which are merged here before anything is asked.
 
-A run's folder is named by what decides its replies (`identity`), so the same command finds it again. The convention is not
-part of that: replies are scored by the convention of the first command (``result.json``), and by others beside it.
+A run's folder is named by what decides its replies (`harness.asking.identity`), so the same command finds it again. The
+convention is not part of that: replies are scored by that of the first command (``result.json``), and by others beside it.
 """
 
 from __future__ import annotations
@@ -14,22 +14,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import judged, keys, parts, provenance, results
+from harness import judged, parts, provenance, results
 from harness.accounts import prices_of
-from harness.asking import Asking, how_to_go_on
+from harness.asking import RUNS, Asking, run_folder
 from harness.boxes import Frame
 from harness.engine.collect import Collector
-from harness.engine.guard import logging_to, stopping
+from harness.engine.guard import logging_to
 from harness.errors import DatasetError, ResultError
 from harness.judging import UNSCORED, named
 from harness.model import Model
-from harness.names import as_name
-from harness.plan import Settings, Source, check, convention_of
+from harness.plan import Settings, convention_of
 from harness.progress import Progress
 from harness.rescore import allowed_failures, score_run, score_store, without_judge, words_of
 from harness.results import Result
@@ -37,9 +35,7 @@ from harness.store import FILE, RunLock, Store
 from harness.task import Task
 from harness.traces import write_traces
 
-__all__ = ["Settings", "evaluate", "run_folder", "score_run"]
-
-RUNS = Path("runs")
+__all__ = ["RUNS", "Evaluation", "Settings", "evaluate", "run_folder", "score_run"]
 
 _log = logging.getLogger(__name__)
 
@@ -77,73 +73,47 @@ def evaluate(
         ConfigError, CapabilityError, DatasetError: before anything is asked.
         RunStopped: too many failures, disk full, or the folder is in use; Interrupted on Ctrl-C. What is stored stays.
     """
-    settings = settings or Settings()
-    settings = replace(settings, convention=task.convention_named(settings.convention))
-    check(task, settings, model.name, model.capabilities)
-    source = Source.find(task, [data] if isinstance(data, Path) else list(data), settings.limit)
-    fingerprint = source.fingerprint()
-    folder = run_folder(task, model, fingerprint, settings, runs, data_name)
-    run = _Run(
+    evaluation = Evaluation(
         task=task,
         model=model,
-        source=source,
-        settings=settings,
-        folder=folder,
+        data=data,
+        settings=settings or Settings(),
         runs=runs,
         judge=judge,
+        data_name=data_name,
+        config=config or {},
         progress=progress or Progress(),
-        advice=how_to_go_on(command),
+        command=command,
         sleep=sleep,
     )
-    with stopping(folder, run.advice), ExitStack() as stack:
-        folder.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(RunLock(folder))
-        stack.enter_context(logging_to(folder))
-        stack.enter_context(run.progress)
-        return run.complete(fingerprint, data_name, config or {})
-
-
-def run_folder(task: Task, model: Model, data: str, settings: Settings, runs: Path = RUNS, data_name: str = "") -> Path:
-    """Return the folder of a run, ``<runs>/<model>/<task>[@<data name>]/<fingerprint>``.
-
-    ``data`` is the data's fingerprint. Failure limits, workers, confidence and convention have no part in the name.
-    """
-    where = f"{task.name}@{data_name}" if data_name else task.name
-    return runs / as_name(model.name) / as_name(where) / keys.run_fingerprint(identity(task, model, data, settings))
-
-
-def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[str, Any]:
-    """Return all that makes two runs the same run."""
-    return {
-        "model": model.fingerprint,
-        "task": [task.name, task.version],
-        "data": data,
-        "prompt": settings.prompt,
-        "generation": asdict(settings.applied_to(task.generation)),
-        "kind": settings.kind,
-        "control": settings.control,
-        "limit": settings.limit,
-        **({"frames": dict(settings.frames)} if settings.frames else {}),
-    }
+    return evaluation.complete()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Run(Asking):
-    """One call of `evaluate`, with its phases as methods."""
+class Evaluation(Asking):
+    """One evaluation, with its phases as methods; the attributes are the arguments of `evaluate`."""
 
-    judge: Model | None
+    judge: Model | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
 
-    def complete(self, fingerprint: str, data_name: str, config: Mapping[str, Any]) -> Result:
-        """Do all phases. ``fingerprint`` is that of the data."""
+    def complete(self) -> Result:
+        """Do all phases that are left, alone in the run's folder."""
+        with self.opened(), RunLock(self.folder), logging_to(self.folder), self.progress:
+            return self._phases()
+
+    @property
+    def convention(self) -> str:
+        """The convention that is asked for, by its own name."""
+        return self.task.convention_named(self.settings.convention)
+
+    def _phases(self) -> Result:
         started, clock = provenance.now(), time.monotonic()
         _log.info("run %s: task %s, model %s", self.folder, self.task.name, self.model.name)
         if self.settings.fresh:
             self._forget_all()
         self.progress.begin("plan")
-        n = self.source.count()
-        if n == 0:
-            raise DatasetError(f"{', '.join(map(str, self.source.where))}: no samples of {self.task.name} there")
-        run = self._record_run(n, fingerprint, data_name, config, started)
+        n = self.count()
+        run = self._record_run(n, started)
         store = Store(self.folder)
         try:
             failures = parts.merge(self.folder, store)
@@ -166,10 +136,9 @@ class _Run(Asking):
             path.unlink()
         parts.forget(self.folder)
 
-    def _record_run(self, n: int, fingerprint: str, data_name: str, config: Mapping[str, Any], started: str) -> dict[str, Any]:
+    def _record_run(self, n: int, started: str) -> dict[str, Any]:
         """Write ``run.json``; a run that goes on keeps its first start and its convention."""
-        task, settings = self.task, self.settings
-        convention = settings.convention
+        convention = self.convention
         who = self._who(convention)
         try:
             before = results.read_json(self.folder / "run.json")
@@ -178,23 +147,36 @@ class _Run(Asking):
                 who = before["judge"]
         except (ResultError, KeyError):
             pass
-        kind = "baseline" if self.model.capabilities.needs_ideal else getattr(self.model, "kind", "model")
-        details = {"details": told} if (told := provenance.plain(getattr(self.model, "details", {}))) else {}
-        frame = {"box_frame": declared} if (declared := self.model.capabilities.box_frame) else {}
         record = {
             "schema": results.SCHEMA,
-            "model": {"name": self.model.name, "fingerprint": self.model.fingerprint, "kind": kind, **frame, **details},
-            "task": described(task, self.model.capabilities.box_frame),
-            "data": {
-                "name": data_name,
-                "layout": self.source.layout.name,
-                "fingerprint": fingerprint,
-                "n": n,
-                "paths": [str(path.absolute()) for path in self.source.where],
-            },
-            "convention": convention if convention in task.conventions else settings.convention,
+            "model": self._about_model(),
+            "task": described(self.task, self.model.capabilities.box_frame),
+            "data": self.source.account(n, self.fingerprint, self.data_name),
+            "convention": convention if convention in self.task.conventions else self.convention,
+            **self._chosen(),
+            **({} if who is None else {"judge": who}),
+            "prices": prices_of(self.model),
+            "config": provenance.plain(self.config),
+            **provenance.surroundings(),
+            "started": started,
+        }
+        results.write_json(self.folder / "run.json", record)
+        return results.read_json(self.folder / "run.json")  # in the types that JSON has
+
+    def _about_model(self) -> dict[str, Any]:
+        """What ``run.json`` says of the model."""
+        model = self.model
+        kind = "baseline" if model.capabilities.needs_ideal else getattr(model, "kind", "model")
+        details = {"details": told} if (told := provenance.plain(getattr(model, "details", {}))) else {}
+        frame = {"box_frame": declared} if (declared := model.capabilities.box_frame) else {}
+        return {"name": model.name, "fingerprint": model.fingerprint, "kind": kind, **frame, **details}
+
+    def _chosen(self) -> dict[str, Any]:
+        """What ``run.json`` says of the settings."""
+        settings = self.settings
+        return {
             "prompt": settings.prompt,
-            "generation": identity(task, self.model, fingerprint, settings)["generation"],
+            "generation": asdict(settings.applied_to(self.task.generation)),
             "kind": settings.kind,
             "control": settings.control,
             **({"frames": dict(settings.frames)} if settings.frames else {}),
@@ -202,16 +184,7 @@ class _Run(Asking):
             "limit": settings.limit,
             "max_failures": settings.max_failures,
             "confidence": settings.confidence,
-            **({} if who is None else {"judge": who}),
-            "prices": prices_of(self.model),
-            "config": provenance.plain(config),
-            "versions": provenance.versions(),
-            "git": provenance.git(),
-            "machine": provenance.machine(),
-            "started": started,
         }
-        results.write_json(self.folder / "run.json", record)
-        return results.read_json(self.folder / "run.json")  # in the types that JSON has
 
     def _who(self, name: str) -> dict[str, Any] | None:
         """Who judges under a convention, as ``run.json`` has it; None where the benchmark has no judge."""
@@ -222,7 +195,7 @@ class _Run(Asking):
 
     def _score(self, store: Store, run: Mapping[str, Any]) -> Result:
         """Score by the run's own convention, and by the one asked for if that is another; have the judge work before."""
-        wanted = list(dict.fromkeys((run["convention"], self.settings.convention)))
+        wanted = list(dict.fromkeys((run["convention"], self.convention)))
         for name in wanted:
             words = self._judged(store, run, name)
             result = score_store(self.folder, run, self.task, self.source, store, name, self.progress, words)

@@ -9,25 +9,20 @@ process, or cut in another number of shares, with the same result.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from harness import parts
-from harness.asking import Asking, how_to_go_on
-from harness.engine.guard import logging_to, stopping
-from harness.errors import ConfigError, DatasetError, InUse
-from harness.model import Model
+from harness.asking import Asking
+from harness.engine.guard import logging_to
+from harness.errors import ConfigError, InUse
 from harness.parts import SLICES, Claims
-from harness.plan import Planned, Settings, Source, check
-from harness.progress import Progress
+from harness.plan import Planned
 from harness.results import Result
-from harness.run import RUNS, evaluate, run_folder
+from harness.run import Evaluation
 from harness.store import Reader, RunLock, Store
-from harness.task import Task
 
 FEW = 16
 """At least so many slices of others are taken at a time: all samples are planned anew each time."""
@@ -58,22 +53,8 @@ class Share:
         return list(range(self.index, SLICES, self.of))
 
 
-def evaluate_share(
-    share: Share,
-    task: Task,
-    model: Model,
-    data: Path | Sequence[Path],
-    settings: Settings | None = None,
-    runs: Path = RUNS,
-    *,
-    judge: Model | None = None,
-    data_name: str = "",
-    config: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-    command: str = "",
-    sleep: Callable[[float], None] = time.sleep,
-) -> Result | None:
-    """Do one process's share of a run, and if nothing else is left the rest of it; the arguments are those of `evaluate`.
+def evaluate_share(share: Share, whole: Evaluation) -> Result | None:
+    """Do one process's share of a run, and if nothing else is left the rest of it.
 
     Returns:
         The result, or None if other processes are still at work: the last of them has it.
@@ -81,42 +62,23 @@ def evaluate_share(
     Raises:
         ConfigError: ``settings.fresh``, which would forget what the other processes have done; else as `evaluate`.
     """
-    settings, progress = settings or Settings(), progress or Progress()
-    if settings.fresh:
+    if whole.settings.fresh:
         raise ConfigError("fresh=true: one of several processes cannot forget what the others do; remove the run's folder")
-    check(task, settings, model.name, model.capabilities)
-    source = Source.find(task, [data] if isinstance(data, Path) else list(data), settings.limit)
-    folder = run_folder(task, model, source.fingerprint(), settings, runs, data_name)
-    asking = Asking(
-        task=task,
-        model=model,
-        source=source,
-        settings=settings,
-        folder=folder,
-        runs=runs,
-        progress=progress,
-        advice=how_to_go_on(command),
-        sleep=sleep,
-    )
-    with stopping(folder, asking.advice):
-        folder.mkdir(parents=True, exist_ok=True)
-        if len(parts.finished(folder)) < SLICES:
-            with progress:
-                _work(share, asking)
-        if len(parts.finished(folder)) < SLICES:
+    with whole.opened():
+        if len(parts.finished(whole.folder)) < SLICES:
+            with whole.progress:
+                _work(share, whole)
+        if len(parts.finished(whole.folder)) < SLICES:
             return None
-    rest: dict[str, Any] = {"data_name": data_name, "config": config, "progress": progress, "command": command}
     try:
-        return evaluate(task, model, data, settings, runs, judge=judge, sleep=sleep, **rest)
+        return whole.complete()
     except InUse:  # another one has found the same, and is at it
         return None
 
 
 def _work(share: Share, asking: Asking) -> None:
     """Do the slices of the share, then whatever nobody works on."""
-    n = asking.source.count()
-    if n == 0:
-        raise DatasetError(f"{', '.join(map(str, asking.source.where))}: no samples of {asking.task.name} there")
+    n = asking.count()
     part = parts.own_part(asking.folder)
     done: set[int] = set()
     with RunLock(part), logging_to(part), Claims(asking.folder) as claims:

@@ -8,8 +8,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.build import build, target_problems
@@ -259,25 +258,25 @@ def _evaluate(
 ) -> Result | None:
     """Evaluate one benchmark, or a share of it; None if other processes are still at work on theirs."""
     from harness.progress import progress_on
-    from harness.run import evaluate
+    from harness.run import Evaluation
 
-    function: Callable[..., Result | None] = evaluate
-    if share is not None:
-        from harness.shares import evaluate_share
-
-        function = partial(evaluate_share, share)
-    return function(
-        task,
-        model,
-        place.where,
-        settings,
-        config.runs,
+    whole = Evaluation(
+        task=task,
+        model=model,
+        data=place.where,
+        settings=settings,
+        runs=config.runs,
         judge=judge,
         data_name=place.name,
         config=dataclasses.asdict(config),
         progress=progress_on(sys.stderr, f"{model.name} on {task.name}"),
         command=_command(),
     )
+    if share is None:
+        return whole.complete()
+    from harness.shares import evaluate_share
+
+    return evaluate_share(share, whole)
 
 
 def _command() -> str:

@@ -18,7 +18,7 @@ from harness.shares import Share, evaluate_share
 from harness.store import FILE, Reader, Store
 from harness.types import Failure, Generation, Response
 from tests.distributed.plug import TASKS, Teller
-from tests.distributed.rank import SETTINGS
+from tests.distributed.rank import SETTINGS, whole
 from tests.harness.fakes import write_toy
 
 ROOT = Path(__file__).parents[2]
@@ -91,8 +91,7 @@ def test_one_process_goes_on_where_ranks_were_killed(place: Place) -> None:
 
 def test_shares_that_come_one_after_another_leave_nothing_for_the_later_ones(place: Place) -> None:
     results = [
-        evaluate_share(Share(index, 3), TASKS[0], Teller(str(place.log)), place.data, SETTINGS, place.folder / "runs")
-        for index in range(3)
+        evaluate_share(Share(index, 3), whole(Teller(str(place.log)), place.data, place.folder / "runs")) for index in range(3)
     ]
     assert all(result is not None for result in results)
     assert files(place.run) == place.alone
@@ -102,7 +101,7 @@ def test_shares_that_come_one_after_another_leave_nothing_for_the_later_ones(pla
 
 def test_what_cannot_be_shared_is_refused(place: Place) -> None:
     with pytest.raises(ConfigError, match="fresh=true"):
-        evaluate_share(Share(0, 2), TASKS[0], Teller("log"), place.data, Settings(fresh=True), place.folder / "runs")
+        evaluate_share(Share(0, 2), whole(Teller("log"), place.data, place.folder / "runs", Settings(fresh=True)))
     with pytest.raises(ConfigError, match=r"engine.shard=2: must be between 0 and 1"):
         Share(2, 2)
     with pytest.raises(ConfigError, match=r"engine.shards=1000"):
