@@ -18,9 +18,10 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
+from torch.nn.functional import linear, rms_norm
 from transformers import PreTrainedModel
 
+from models.sphinx_x.attention import attend_both, attend_causally, repeats_heads
 from models.sphinx_x.layers import DecoderLayer
 from models.sphinx_x.ragged import Ragged, Storage, alike, runs
 
@@ -31,6 +32,12 @@ It keeps the keys and values; without queries that is all it does."""
 
 DENSE_CHUNK, SPARSE_CHUNK = 1280, 1600
 """Prefix tokens that run together on a CPU: more would leave its caches, and experts need more to have enough each."""
+
+GPU_CHUNK = 16384
+"""Prefix tokens that run together on a GPU: enough to fill a large GPU, and what they take between layers stays bounded."""
+
+GPU_SCORES = 2**28
+"""Attention scores of suffixes that are in memory together on a GPU (a GiB in float32, and some copies)."""
 
 SPARE_CELLS = 16
 """Padding that suffixes may have on a CPU beside a quarter of their tokens, before they attend in parts: calls have a price."""
@@ -123,9 +130,13 @@ class Decoder:
         half = self.head_dim // 2
         self._cos = cos[0, :, None].detach()  # [positions, 1, D]
         self._sin = torch.cat([-sin[0, :, None, :half], sin[0, :, None, half:]], dim=-1).detach()
-        self._chunk_tokens = SPARSE_CHUNK if self._layers[0].is_sparse else DENSE_CHUNK
+        self._on_cpu = self.device.type == "cpu"
+        on_cpu = SPARSE_CHUNK if self._layers[0].is_sparse else DENSE_CHUNK
+        self._chunk_tokens = on_cpu if self._on_cpu else GPU_CHUNK
         self._prefix_storage = Storage(self.dtype, self.device)
         self._own_storage = Storage(self.dtype, self.device)
+        self.steps = self.step_kv_bytes = 0
+        """Decoding steps so far, and the bytes of keys and values that they read, padding included."""
 
     def embed(self, ids: Sequence[int]) -> Tensor:
         """Token ids -> [n, width]."""
@@ -139,12 +150,12 @@ class Decoder:
         """Run G prefixes and keep their keys and values (until the next call).
 
         Each is [length, width] embeddings, or the keys and values that `Prefixes.first` gave earlier, which are not run again.
-        Prefixes of like length should stand together: so many as run together on a CPU are padded to the longest of them.
+        Prefixes of like length should stand together: so many as run together are padded to the longest of them.
         """
         lengths = [sequence.shape[-2] for sequence in sequences]
         cache = self._prefix_storage.take(len(self._layers), 2, len(lengths), self.kv_heads, max(lengths), self.head_dim)
         new = [place for place, sequence in enumerate(sequences) if sequence.dim() == 2]
-        for start, stop in runs(new, lengths, self._chunk_tokens if self.device.type == "cpu" else sum(lengths)):
+        for start, stop in runs(new, lengths, self._chunk_tokens):
             self._prefill(sequences[start:stop], lengths[start:stop], cache[:, :, start:stop])
         for place, sequence in enumerate(sequences):
             if sequence.dim() > 2:
@@ -157,6 +168,7 @@ class Decoder:
         groups, columns = len(lengths), max(lengths)
         cache = cache[..., :columns, :]
         table = Ragged.of(lengths, columns, self.device)
+        repeat = repeats_heads(self.device, self.dtype)
 
         def attend(layer: int, queries: Tensor | None, pairs: Tensor) -> Tensor | None:
             cache[layer] = table.pad(pairs).view(groups, columns, 2, self.kv_heads, -1).permute(2, 0, 3, 1, 4)
@@ -164,9 +176,7 @@ class Decoder:
                 return None
             asked = table.pad(queries).view(groups, columns, self.heads, -1).transpose(1, 2)
             # padding is on the right, where a causal mask hides it from every real token
-            out = scaled_dot_product_attention(
-                asked, cache[layer, 0], cache[layer, 1], is_causal=True, scale=self.scale, enable_gqa=self.heads != self.kv_heads
-            )
+            out = attend_causally(asked, cache[layer, 0], cache[layer, 1], self.scale, repeat=repeat)
             return table.pack(out.transpose(1, 2).reshape(groups * columns, -1))
 
         positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])
@@ -205,7 +215,8 @@ class Decoder:
     def _parts(self, rows: Rows, prefixes: Prefixes, lengths: Sequence[Sequence[int]]) -> Iterator[Part]:
         """Cut the groups, whose suffixes have these lengths, into parts of similar ones."""
         first = 0
-        for start, stop in alike(lengths, SPARE_CELLS if self.device.type == "cpu" else None):
+        most = None if self._on_cpu else GPU_SCORES // (self.heads * (rows.prefix.shape[4] + rows.column))
+        for start, stop in alike(lengths, SPARE_CELLS if self._on_cpu else None, most):
             some, shared = lengths[start:stop], prefixes.lengths[start:stop]
             slots, columns, width = max(map(len, some)), max(map(max, some)), max(shared)
             rows.own[:, :, start:stop, ..., : rows.column - columns, :] = 0  # what is masked must still be a number
@@ -233,6 +244,8 @@ class Decoder:
         rows.column += 1
         mask = None if rows.mask is None else rows.mask[..., : rows.prefix.shape[4] + rows.column]
         part = Part(slice(None), rows.slots, rows.prefix, rows.own[..., : rows.column, :], mask)
+        self.steps += 1
+        self.step_kv_bytes += part.prefix.nbytes + part.own.nbytes
         hidden = self._run(self._embeddings[tokens], rows.positions, self._attending([part]))
         rows.positions = rows.positions + 1
         return hidden
@@ -313,7 +326,7 @@ class Decoder:
         own[..., -table.columns :, :] = new.permute(3, 0, 4, 1, 2, 5)
         asked = table.pad(queries).view(groups, slots, table.columns, self.kv_heads, -1, self.head_dim)
         asked = asked.permute(0, 3, 1, 4, 2, 5).contiguous().mul_(self.scale)  # [G, K, Q, R, T, D]
-        out = _attend_both(asked, part.prefix[layer], own, part.mask)
+        out = attend_both(asked, part.prefix[layer], own, part.mask)
         return table.pack(out.permute(0, 2, 4, 1, 3, 5).reshape(groups * slots * table.columns, -1))
 
     def _run(self, hidden: Tensor, positions: Tensor, attend: Attend, wanted: Sequence[int] | None = None) -> Tensor:
@@ -346,21 +359,3 @@ def _double(rows: Rows) -> None:
     rows.own = torch.cat([rows.own, torch.empty_like(rows.own)], dim=5)
     if rows.mask is not None:
         rows.mask = torch.nn.functional.pad(rows.mask, (0, more))
-
-
-def _attend_both(asked: Tensor, prefix: Tensor, own: Tensor, mask: Tensor | None) -> Tensor:
-    """One softmax over a group's shared columns and each slot's own: asked and result are [G, K, Q, R, T, D].
-
-    Shared keys and values are [2, G, K, P, D], own ones [2, G, K, Q, S, D], the mask broadcasts to [G, K, Q, R, T, P + S].
-    """
-    groups, heads, slots, _, _, dim = asked.shape
-    prefix, own = prefix.flatten(1, 2), own.flatten(1, 3)
-    by_group, by_slot = asked.view(groups * heads, -1, dim), asked.view(groups * heads * slots, -1, dim)
-    width = prefix.shape[2]
-    shared = torch.bmm(by_group, prefix[0].mT).view(*by_slot.shape[:2], width)
-    scores = torch.cat([shared, torch.bmm(by_slot, own[0].mT)], dim=-1)
-    if mask is not None:
-        scores.view(*asked.shape[:-1], -1).add_(mask)
-    weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(asked.dtype)
-    out = torch.bmm(weights[..., :width].reshape(len(by_group), -1, width), prefix[1])
-    return out.view(by_slot.shape).baddbmm_(weights[..., width:], own[1]).view(asked.shape)

@@ -26,7 +26,7 @@ from torch import Tensor
 from harness.errors import ConfigError
 from harness.types import Failure, Request, Response, Text
 from models.sphinx_x.decoder import Decoder, Prefixes, Rows
-from models.sphinx_x.kept import Kept
+from models.sphinx_x.kept import Kept, memory_for
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.pictures import Pictures, Visual, views_together
 from models.sphinx_x.replies import Replies, Reply, close_calls
@@ -38,7 +38,7 @@ from models.sphinx_x.tokenizer import Tokenizer
 log = logging.getLogger(__name__)
 
 PREFIX_BYTES = 256 * 2**20
-"""Memory that the keys and values of pictures may take."""
+"""Memory that the keys and values of pictures may take on a CPU (`kept.memory_for`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ class Engine:
         self._pictures = Pictures(model, self.options.threads, self.options.encode_batch or views_together(model.variant))
         if self._tracer:
             self._pictures.views = {}
-        self._prefixes = Kept(PREFIX_BYTES)
+        self._prefixes = Kept(memory_for(self._decoder.device, PREFIX_BYTES))
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield one response a request, batch by batch."""

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 from torch import Tensor
+
+GPU_SHARE = 1 / 16
+"""Part of a GPU's memory that one kind of kept tensors may take."""
+
+
+def memory_for(device: torch.device, least: int) -> int:
+    """Bytes that one kind of kept tensors may take: ``least``, and on a GPU that share of its memory which is more."""
+    if device.type != "cuda":
+        return least
+    return max(least, int(torch.cuda.get_device_properties(device).total_memory * GPU_SHARE))
 
 
 class Kept:

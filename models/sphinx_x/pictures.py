@@ -19,7 +19,7 @@ from harness.engine.ahead import ahead
 from harness.errors import MediaError
 from harness.types import Failure, Image, Request, Video
 from models.sphinx_x.geometry import positions
-from models.sphinx_x.kept import Kept
+from models.sphinx_x.kept import Kept, memory_for
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.schedule import group_of, windows
 from models.sphinx_x.tiling import Views, view_numbers, views_of_prompt
@@ -32,7 +32,7 @@ Visual = Mapping[str, Tensor | Failure]
 """Group -> the visual positions [n, width] of its pictures, or why there are none."""
 
 VISUAL_BYTES = 512 * 2**20
-"""Memory that encoded pictures may take; those of one window take at most half of it."""
+"""Memory that encoded pictures may take on a CPU (`kept.memory_for`); those of one window take at most half of it."""
 
 SMALL_VIEW = 96
 """Side in pixels up to which views are small: 64 of them take tens of megabytes while they are encoded."""
@@ -60,13 +60,14 @@ class Pictures:
         """If not None, it gets the view numbers of the visual positions of each group, for traces."""
         self._threads = threads
         self._batch = batch
-        self._kept = Kept(VISUAL_BYTES)
+        self._memory = memory_for(model.start_img.device, VISUAL_BYTES)
+        self._kept = Kept(self._memory)
 
     def windows(self, requests: Iterable[Request], size: int) -> Iterator[tuple[list[Request], Visual]]:
         """Cut the stream into windows of at most ``size`` requests, each with what its pictures became."""
         failed: dict[str, Failure] = {}
         opened: list[_Opened] = []
-        most = max(2, VISUAL_BYTES // _bytes_a_picture(self._model.variant))
+        most = max(2, self._memory // _bytes_a_picture(self._model.variant))
         feed = _with_new_pictures(windows(requests, size, most // 2), lambda group: group in self._kept or group in failed)
         waiting = max(2 * self._threads, self._batch // self._model.variant.views)
         for item in ahead(feed, self._open, workers=self._threads, window=waiting):

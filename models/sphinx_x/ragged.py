@@ -76,16 +76,18 @@ def runs(places: Sequence[int], lengths: Sequence[int], tokens: int) -> Iterator
         yield start, stop
 
 
-def alike(lengths: Sequence[Sequence[int]], spare: int | None) -> Iterator[tuple[int, int]]:
+def alike(lengths: Sequence[Sequence[int]], spare: int | None, most: int | None = None) -> Iterator[tuple[int, int]]:
     """Cut groups of suffixes of these lengths into runs of neighbours, ``[start, stop)``, that need little padding.
 
     In a run every group has as many slots and every slot as many cells as the largest; more than a quarter of its tokens and
-    ``spare`` cells (None: any number) stay empty in none.
+    ``spare`` cells (None: any number) stay empty in none, and none of several groups has more than ``most`` cells.
     """
     start = slots = longest = tokens = 0
     for place, group in enumerate(lengths):
         slots, longest, tokens = max(slots, len(group)), max(longest, *group), tokens + sum(group)
-        if start < place and spare is not None and (place + 1 - start) * slots * longest > 1.25 * tokens + spare:
+        cells = (place + 1 - start) * slots * longest
+        padded = spare is not None and cells > 1.25 * tokens + spare
+        if start < place and (padded or (most is not None and cells > most)):
             yield start, place
             start, slots, longest, tokens = place, len(group), max(group), sum(group)
     yield start, len(lengths)

@@ -110,8 +110,12 @@ def test_runs_hold_every_new_prefix_once(prefixes: list[tuple[int, bool]], token
     assert all(max(lengths[start:stop]) * (stop - start) <= tokens or stop - start == 1 for start, stop in found)
 
 
-@given(st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=6), min_size=1, max_size=30), st.integers(0, 50))
-def test_suffixes_that_run_together_need_little_padding(lengths: list[list[int]], spare: int) -> None:
+@given(
+    st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=6), min_size=1, max_size=30),
+    st.integers(0, 50),
+    st.integers(1, 900),
+)
+def test_suffixes_that_run_together_need_little_padding(lengths: list[list[int]], spare: int, most: int) -> None:
     found = list(alike(lengths, spare))
     assert [place for start, stop in found for place in range(start, stop)] == list(range(len(lengths)))
     for start, stop in found:
@@ -119,3 +123,8 @@ def test_suffixes_that_run_together_need_little_padding(lengths: list[list[int]]
         cells = len(some) * max(map(len, some)) * max(map(max, some))
         assert cells <= 1.25 * sum(map(sum, some)) + spare or stop - start == 1
     assert list(alike(lengths, None)) == [(0, len(lengths))]
+    bounded = list(alike(lengths, None, most))
+    assert [place for start, stop in bounded for place in range(start, stop)] == list(range(len(lengths)))
+    for start, stop in bounded:
+        cells = (stop - start) * max(map(len, lengths[start:stop])) * max(max(group) for group in lengths[start:stop])
+        assert cells <= most or stop - start == 1
