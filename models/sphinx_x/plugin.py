@@ -1,38 +1,31 @@
 """SPHINX-X as a model of the harness: the only file that a configuration names.
 
-Not here: how replies are made (``engine``). Importing this file takes no torch; building the class loads the weights. The
-fingerprint covers weights, tokenizer, template, variant, precision, attention, active and pruned experts, and for reduced
-precision the kind of device; batch sizes are not in it, because in float32 greedy replies do not depend on them, nor is where
-experts lie.
+Not here: how the model is put together (``assembly``), and how replies are made (``engine``). Importing this file takes no
+torch; building the class loads the weights. The fingerprint covers weights, tokenizer, template, variant, precision, attention,
+active and pruned experts, and for reduced precision the kind of device; batch sizes are not in it, because in float32 greedy
+replies do not depend on them, nor is where experts lie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import ConfigError, RunStopped
 from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.names import suggestion
 from harness.types import Request, Response
-from models.local import compute_exactly, device_of, digest_of
 
 if TYPE_CHECKING:
-    import torch
+    from models.sphinx_x.assembly import Attention, Dtype
 
 SHIPPED = Path(__file__).parent / "weights"
 """Folders of weights that come with the package."""
 
 ENGINE_VERSION = 1
 """Goes up whenever the same weights would answer otherwise."""
-
-Dtype = Literal["float32", "bfloat16", "float16", "int8", "auto"]
-Attention = Literal["eager", "sdpa", "flash_attention_2"]
-
-ANGLES = "float32 angles"
-"""Told to fingerprints of reduced precision, in which rotary frequencies were rounded at first."""
 
 
 class SphinxXModel:
@@ -83,61 +76,26 @@ class SphinxXModel:
         Raises:
             ConfigError: there are no such weights, or a setting is out of range.
         """
-        import torch
-
-        from models.sphinx_x import checkpoint, pruning
-        from models.sphinx_x.anatomy import idle_parameters, parameters
+        from models.sphinx_x.assembly import Assembled, Computing
         from models.sphinx_x.engine import Engine, EngineOptions
-        from models.sphinx_x.int8 import quantise
-        from models.sphinx_x.pruning import prune, sparsity
         from models.sphinx_x.routing import TOKENS, TRACE
 
         folder = weights_folder(weights)
-        if dtype not in get_args(Dtype):
-            raise ConfigError(f"model.dtype={dtype!r} (must be one of {', '.join(get_args(Dtype))})")
-        place = device_of(device)
-        if dtype == "auto":
-            dtype = "bfloat16" if place.type == "cuda" else "float32"
+        how = Computing.of(dtype, device, attention)
         options = EngineOptions(
             max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts,
             trace_routing={True: "counts", False: "none"}.get(trace_routing, trace_routing),  # type: ignore[arg-type]
         )  # fmt: skip
-        computed = _torch_dtype(dtype, place)
-        _check_attention(attention, computed == torch.float32)
-        if computed == torch.float32:
-            compute_exactly()
-        taken_out = pruning.settings(pruned_experts)
-        if expert_cache is not None and taken_out:
-            raise ConfigError("model.expert_cache: goes with all experts of the file; leave model.pruned_experts out")
-        model, tokenizer = checkpoint.load(folder, active_experts=active_experts, expert_cache=expert_cache)
-        pruned = prune(model, tokenizer, taken_out)
-        if variant not in (None, model.variant.name):
-            raise ConfigError(f"model.weights={weights}: holds variant {model.variant.name}, not {variant}")
+        built = Assembled.load(folder, active_experts, pruned_experts, expert_cache)
+        if variant not in (None, built.model.variant.name):
+            raise ConfigError(f"model.weights={weights}: holds variant {built.model.variant.name}, not {variant}")
+        built.place(how)
         self.name = name or folder.name
         self.capabilities = Capabilities(images=True, several_images=True, video=True, loglikelihood=True, box_frame="square")
-        self.fingerprint = hash_of(
-            [
-                "sphinx_x",
-                ENGINE_VERSION,
-                *(digest_of(path) for path in checkpoint.weight_files(folder)),
-                _template(),
-                model.variant.to_json(),
-                dtype if dtype == "float32" else [dtype, place.type, ANGLES],
-                long_prompts,
-                *([] if pruned is None else [pruned.identity()]),
-                *([] if attention is None else ["attention", attention]),
-            ]
-        )
-        model = model.place(place, computed)
-        if attention is not None:
-            model.set_attention(attention)
-        if dtype == "int8":
-            quantise(model.language_model)
-        self._engine = Engine(model, tokenizer, options)
+        self.fingerprint = hash_of(["sphinx_x", ENGINE_VERSION, *built.identity(how, long_prompts)])
+        self.details = built.account()
+        self._engine = Engine(built.model, built.tokenizer, options)
         self.traces = {"none": (), "counts": (TRACE,), "tokens": (TRACE, TOKENS)}[options.trace_routing]
-        whole = sum(parameters(model.variant).values())
-        size = {"parameters": whole, "active_parameters": whole - idle_parameters(model.variant.backbone)}
-        self.details = {"variant": model.variant.name, **size, **sparsity(model, pruned), **checkpoint.read_training(folder)}
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield one response a request, batch by batch, in any order."""
@@ -165,26 +123,3 @@ def weights_folder(weights: str) -> Path:
         f"model.weights={weights}: no such folder, and not shipped{suggestion(weights, shipped)} "
         f"(shipped: {', '.join(shipped) or 'none'}; `riddle train` makes a folder of weights)"
     )
-
-
-def _template() -> str:
-    """What the template makes of a question, as text."""
-    from models.sphinx_x.template import answer_piece, conversation
-
-    return conversation([("?", "!"), ("?", None)]) + answer_piece("!")
-
-
-def _check_attention(attention: str | None, exact: bool) -> None:
-    if attention not in (None, *get_args(Attention)):
-        raise ConfigError(f"model.attention={attention!r} (must be one of {', '.join(get_args(Attention))})")
-    if attention == "flash_attention_2" and exact:
-        raise ConfigError("model.attention=flash_attention_2: computes in bfloat16 or float16 only; set model.dtype")
-
-
-def _torch_dtype(dtype: Dtype, place: torch.device) -> torch.dtype:
-    """What is computed in."""
-    import torch
-
-    if dtype == "int8":
-        return torch.bfloat16 if place.type == "cuda" else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]

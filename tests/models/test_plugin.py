@@ -11,9 +11,13 @@ import pytest
 import torch
 
 from harness.errors import ConfigError
+from harness.keys import hash_of
+from models.local import digest_of
 from models.sphinx_x import checkpoint
 from models.sphinx_x.bench import bench_generate
-from models.sphinx_x.plugin import SphinxXModel
+from models.sphinx_x.plugin import SphinxXModel, weights_folder
+from models.sphinx_x.template import answer_piece, conversation
+from models.sphinx_x.variants import Variant
 from tests.models.specimens import mixed_requests, sparse_specimen, specimen
 
 
@@ -68,6 +72,19 @@ def test_the_fingerprint_leaves_out_what_no_answer_depends_on(folder: Path, spar
     assert plain.fingerprint == other.fingerprint
     assert (plain.name, other.name) == ("micro", "renamed")
     assert SphinxXModel(str(sparse_folder), active_experts=2).fingerprint == SphinxXModel(str(sparse_folder)).fingerprint
+
+
+@pytest.mark.parametrize("weights", ["nano", "nano_moe"])
+def test_the_fingerprint_of_shipped_weights_is_made_of_these_parts_in_this_order(weights: str) -> None:
+    """Runs are found again by it: whoever changes a part on purpose raises ``ENGINE_VERSION``."""
+    folder = weights_folder(weights)
+    files = [digest_of(folder / name) for name in ("model.safetensors", "tokenizer.json")]
+    template = conversation([("?", "!"), ("?", None)]) + answer_piece("!")
+    variant = checkpoint.load_config(folder)["variant"]
+    parts = ["sphinx_x", 1, *files, template, Variant.from_json(variant).to_json()]
+    exact, reduced = SphinxXModel(weights), SphinxXModel(weights, dtype="bfloat16", long_prompts="cut", attention="eager")
+    assert exact.fingerprint == hash_of([*parts, "float32", "fail"])
+    assert reduced.fingerprint == hash_of([*parts, ["bfloat16", "cpu", "float32 angles"], "cut", "attention", "eager"])
 
 
 def test_attention_is_checked_and_told_to_the_encoders(folder: Path) -> None:
@@ -141,7 +158,7 @@ def test_tokens_are_counted_as_the_responses_report_them(folder: Path) -> None:
 
 
 def test_the_bench_compares_equal_replies(folder: Path) -> None:
-    rows = {row["name"]: row for row in bench_generate(4, rounds=1, weights=str(folder), tasks=("pope", "docvqa"))}
+    rows = {row["name"]: row for row in bench_generate(4, rounds=1, model=str(folder), tasks=("pope", "docvqa"))}
     for name in (
         "transformers, one by one",
         "generate, batch 1",
