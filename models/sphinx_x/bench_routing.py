@@ -15,7 +15,8 @@ import torch
 
 from harness.types import Request
 from models.sphinx_x import checkpoint
-from models.sphinx_x.bench import TASKS, mini_requests, timed
+from models.sphinx_x.bench import TASKS, mini_requests
+from models.sphinx_x.bench_meter import Meter
 from models.sphinx_x.engine import Engine, EngineOptions
 from models.sphinx_x.plugin import weights_folder
 from models.sphinx_x.routing import Detail
@@ -51,7 +52,7 @@ def _rows(weights: str, requests: Sequence[Request], rounds: int) -> list[dict[s
         for detail in details:
             model, tokenizer = checkpoint.load(weights_folder(weights))  # anew, since a traced model keeps its hooks
             engine = Engine(model, tokenizer, EngineOptions(threads=0, trace_routing=detail))
-            responses, took = timed(lambda engine=engine: list(engine.generate(requests)))  # type: ignore[misc]
+            responses, took = Meter(torch.device("cpu")).timed(lambda engine=engine: list(engine.generate(requests)))  # type: ignore[misc]
             if number:  # the first round warms up
                 seconds[detail].append(took)
             said[detail] = {response.key: response.text for response in responses}

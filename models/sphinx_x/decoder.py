@@ -24,6 +24,7 @@ from transformers import PreTrainedModel
 from models.sphinx_x.attention import attend_both, attend_causally, repeats_heads
 from models.sphinx_x.layers import DecoderLayer
 from models.sphinx_x.ragged import Ragged, Storage, alike, runs
+from models.sphinx_x.traffic import Traffic
 
 Attend = Callable[[int, Tensor | None, Tensor], Tensor | None]
 """(layer, queries [N, H, D], keys and values [N, 2, K, D]) -> [N, H * D]; queries and keys are rotated.
@@ -135,8 +136,8 @@ class Decoder:
         self._chunk_tokens = on_cpu if self._on_cpu else GPU_CHUNK
         self._prefix_storage = Storage(self.dtype, self.device)
         self._own_storage = Storage(self.dtype, self.device)
-        self.steps = self.step_kv_bytes = 0
-        """Decoding steps so far, and the bytes of keys and values that they read, padding included."""
+        self.traffic = Traffic(0, 0)
+        """What decoding steps have read so far."""
 
     def embed(self, ids: Sequence[int]) -> Tensor:
         """Token ids -> [n, width]."""
@@ -244,8 +245,7 @@ class Decoder:
         rows.column += 1
         mask = None if rows.mask is None else rows.mask[..., : rows.prefix.shape[4] + rows.column]
         part = Part(slice(None), rows.slots, rows.prefix, rows.own[..., : rows.column, :], mask)
-        self.steps += 1
-        self.step_kv_bytes += part.prefix.nbytes + part.own.nbytes
+        self.traffic += Traffic(1, part.prefix.nbytes + part.own.nbytes)
         hidden = self._run(self._embeddings[tokens], rows.positions, self._attending([part]))
         rows.positions = rows.positions + 1
         return hidden

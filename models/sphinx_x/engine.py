@@ -34,6 +34,7 @@ from models.sphinx_x.routing import Asked, Detail, Tracer, TracingDecoder
 from models.sphinx_x.schedule import Group, Prompt, group_of, plan
 from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tokenizer import Tokenizer
+from models.sphinx_x.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,11 @@ class Engine:
         if self._tracer:
             self._pictures.views = {}
         self._prefixes = Kept(memory_for(self._decoder.device, PREFIX_BYTES))
+
+    @property
+    def traffic(self) -> Traffic:
+        """What decoding steps have read from memory so far."""
+        return self._decoder.traffic
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield one response a request, batch by batch."""

@@ -14,7 +14,6 @@ from harness.errors import ConfigError
 from harness.keys import hash_of
 from models.local import digest_of
 from models.sphinx_x import checkpoint
-from models.sphinx_x.bench import bench_generate
 from models.sphinx_x.plugin import SphinxXModel, weights_folder
 from models.sphinx_x.template import answer_piece, conversation
 from models.sphinx_x.variants import Variant
@@ -155,21 +154,3 @@ def test_tokens_are_counted_as_the_responses_report_them(folder: Path) -> None:
     requests = mixed_requests(20)
     counted = {response.key: response.prompt_tokens for response in model.generate(requests)}
     assert {request.key: model.prompt_tokens(request) for request in requests} == counted
-
-
-def test_the_bench_compares_equal_replies(folder: Path) -> None:
-    rows = {row["name"]: row for row in bench_generate(4, rounds=1, model=str(folder), tasks=("pope", "docvqa"))}
-    for name in (
-        "transformers, one by one",
-        "generate, batch 1",
-        "generate, batch 8",
-        "generate, batch 16",
-        "generate, batch 32",
-        "generate, batch 64",
-        "engine",
-        "engine again",
-    ):
-        assert rows[name]["replies_equal"] == rows[name]["n"] > 4
-        assert rows[name]["cpu_s"] > 0
-    for name in ("first token, transformers", "first token, engine"):
-        assert rows[name]["first_token_cpu_ms"] > 0
