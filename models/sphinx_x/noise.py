@@ -45,8 +45,8 @@ class NoiseTokenizer(Tokenizer):
         return " ".join(map(str, ids))
 
 
-def noise_model(variant: str, device: torch.device, dtype: torch.dtype, seed: int = 0) -> tuple[SphinxX, Tokenizer]:
-    """A variant built on its device with random weights (in float32, then brought to ``dtype``), in evaluation mode.
+def noise_model(variant: str, device: torch.device, seed: int = 0) -> tuple[SphinxX, Tokenizer]:
+    """A variant built on its device with random float32 weights, in evaluation mode.
 
     Raises:
         ConfigError: there is no such variant.
@@ -55,4 +55,4 @@ def noise_model(variant: str, device: torch.device, dtype: torch.dtype, seed: in
     torch.manual_seed(seed)
     with device:
         model = SphinxX(found)
-    return model.place(device, dtype).eval(), NoiseTokenizer(found.backbone.vocab)
+    return model.eval(), NoiseTokenizer(found.backbone.vocab)

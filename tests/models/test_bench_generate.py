@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from harness.errors import ConfigError
-from models.sphinx_x import bench, bench_meter, checkpoint
+from models.sphinx_x import bench_contest, bench_meter, checkpoint
 from models.sphinx_x.bench import bench_generate
+from models.sphinx_x.bench_contest import with_room
 from models.sphinx_x.bench_meter import Meter, percentile
 from models.sphinx_x.bench_peer import Transformers
 from models.sphinx_x.engine import Engine, EngineOptions
@@ -59,7 +60,7 @@ def test_memory_that_runs_out_takes_a_way_of_asking_out_of_the_comparison(monkey
         return replies(self, prompts, size)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Transformers, "replies", starved)
-    monkeypatch.setattr(bench, "FIRST_TOKENS", 1)
+    monkeypatch.setattr(bench_contest, "FIRST_TOKENS", 1)
     monkeypatch.setitem(bench_meter.COPY_BYTES, "cpu", 2**16)
     found = bench_generate(2, rounds=1, model="micro", tasks=("pope",), new_tokens=2, batches=[2, 4])
     rows = {row["name"]: row for row in found}
@@ -85,8 +86,8 @@ def test_bytes_of_a_step_by_hand() -> None:
 
 
 def test_the_engine_reads_a_shared_picture_once_a_step() -> None:
-    model, tokenizer = noise_model("micro", CPU, torch.float32)
-    requests = [bench._with_room(request, 3) for request in mixed_requests(30, seed=2) if request.group.startswith("square")]
+    model, tokenizer = noise_model("micro", CPU)
+    requests = [with_room(request, 3) for request in mixed_requests(30, seed=2) if request.group.startswith("square")]
     requests = [request for request in requests if request.group == requests[0].group][:2]
     engine = Engine(model, tokenizer, EngineOptions(threads=0))
     responses = list(engine.generate(requests))
@@ -102,5 +103,5 @@ def test_the_engine_reads_a_shared_picture_once_a_step() -> None:
 
 def test_a_copy_on_the_cpu_takes_time_and_unknown_precisions_are_named() -> None:
     assert Meter(CPU).bandwidth(2**16) > 0
-    with pytest.raises(ConfigError, match=r"dtype='float8'.*auto, float32, bfloat16, float16"):
-        bench_generate(dtype="float8")
+    with pytest.raises(ConfigError, match=r"dtype='float8'"):
+        bench_generate(dtype="float8")  # type: ignore[arg-type]
