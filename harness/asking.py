@@ -37,8 +37,13 @@ def run_folder(task: Task, model: Model, data: str, settings: Settings, runs: Pa
 
     ``data`` is the data's fingerprint. Failure limits, workers, confidence and convention have no part in the name.
     """
-    where = f"{task.name}@{data_name}" if data_name else task.name
-    return runs / as_name(model.name) / as_name(where) / keys.run_fingerprint(identity(task, model, data, settings))
+    return folder_of(runs, model.name, task.name, data_name, identity(task, model, data, settings))
+
+
+def folder_of(runs: Path, model: str, task: str, data_name: str, identity: Mapping[str, Any]) -> Path:
+    """Return the folder below ``runs`` of a model's replies to a task, named by what they are made of."""
+    where = f"{task}@{data_name}" if data_name else task
+    return runs / as_name(model) / as_name(where) / keys.run_fingerprint(identity)
 
 
 def identity(task: Task, model: Model, data: str, settings: Settings) -> dict[str, Any]:

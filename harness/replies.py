@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness import keys, provenance, results
+from harness.asking import folder_of
 from harness.data.frames import plan_record
 from harness.data.joining import Joined, join
 from harness.data.logs import stated_scores
@@ -22,7 +23,6 @@ from harness.data.replies import Reply, ReplyFile, read_replies
 from harness.data.reply_files import SUFFIXES, files_of
 from harness.errors import DatasetError, ResultError
 from harness.graded import REPLAY, Grades, check_judged, grades_of, mean_of_runs, mean_row, score_graded
-from harness.names import as_name
 from harness.plan import Source, convention_of
 from harness.rescore import aggregated, without_judge
 from harness.results import Result
@@ -106,49 +106,76 @@ def score_conventions(
         check_judged(convention_of(task, conventions[0]), conventions[0])
     conventions = [task.convention_named(name) for name in conventions]
     known = not grades and any(convention_of(task, name).extracted for name in conventions)
-    where, paths = _listed(data), _listed(predictions)
-    source = Source.find(task, where)
-    samples = list(source.samples())
-    if not samples:
-        raise DatasetError(f"{', '.join(map(str, where))}: no samples of {task.name} there")
-
-    def asked(sample: Sample) -> list[str]:
-        return [ask(sample) for ask in (task.prompt, *task.prompts.values())]
-
-    file = read_replies(paths, reply_field)
-    joined = join(samples, asked, file, task.aligned_by)
-    graded = grades_of(task, samples, grades, judge, asked, grade_field) if grades else None
-    extracted = known and any(reply.extraction is not None for reply in file.replies)
-    name = model_name or _bare(paths[0])
-    fingerprint = source.fingerprint()
+    source = Source.find(task, data)
+    paths = [predictions] if isinstance(predictions, Path) else list(predictions)
+    given = _Given.read(task, source, paths, reply_field)
+    graded = grades_of(task, given.samples, grades, judge, partial(_asked, task), grade_field) if grades else None
+    extracted = known and any(reply.extraction is not None for reply in given.file.replies)
+    name, fingerprint = model_name or _bare(paths[0]), source.fingerprint()
     identity: dict[str, Any] = {"replies": _digest(paths), "name": name, "task": [task.name, task.version], "data": fingerprint}
     identity |= {"grades": [*_digest(grades), graded.judge]} if graded else {}
     identity |= {name: one for name, one in (("field", reply_field), ("grade", grade_field)) if one}
-    place = f"{task.name}@{data_name}" if data_name else task.name
-    folder = runs / as_name(name) / as_name(place) / keys.run_fingerprint(identity)
+    about = {
+        "data": source.account(len(given.samples), fingerprint, data_name),
+        "judge": EXTRACTED if extracted else _who(task, conventions[0], graded),
+        "replies": given.account(),
+        "confidence": confidence,
+        "config": provenance.plain(config or {}),
+    }
+    folder = folder_of(runs, name, task.name, data_name, identity)
     folder.mkdir(parents=True, exist_ok=True)
     with RunLock(folder):
-        about = {
-            "data": {
-                "name": data_name,
-                "layout": source.layout.name,
-                "fingerprint": fingerprint,
-                "n": len(samples),
-                "paths": [str(path.absolute()) for path in where],
-            },
-            "judge": EXTRACTED if extracted else _who(task, conventions[0], graded),
-            "replies": _account(file, joined, paths),
-            "confidence": confidence,
-            "config": provenance.plain(config or {}),
-        }
-        _record_questions(folder, task, samples, joined.replies)
+        _record_questions(folder, task, given)
         run = _record_run(folder, task, name, conventions[0], about)
-        found = _record_scores(folder, run, task, conventions, samples, joined.replies, graded)
+        found = _record_scores(folder, run, task, conventions, given, graded)
         return [found[one] for one in conventions]
 
 
-def _listed(paths: Path | Sequence[Path]) -> list[Path]:
-    return [paths] if isinstance(paths, Path) else list(paths)
+@dataclass(frozen=True)
+class _Given:
+    """Replies beside the samples that they answer."""
+
+    samples: Sequence[Sample]
+    paths: Sequence[Path]
+    file: ReplyFile
+    joined: Joined
+
+    @classmethod
+    def read(cls, task: Task, source: Source, paths: Sequence[Path], reply_field: str | None) -> _Given:
+        """Read and join. Raises `ReplyError`, or `DatasetError` if there are no samples."""
+        samples = list(source.samples())
+        if not samples:
+            raise DatasetError(f"{', '.join(map(str, source.where))}: no samples of {task.name} there")
+        file = read_replies(paths, reply_field)
+        return cls(samples, paths, file, join(samples, partial(_asked, task), file, task.aligned_by))
+
+    @property
+    def replies(self) -> Sequence[Reply | None]:
+        """The reply to each sample."""
+        return self.joined.replies
+
+    @property
+    def texts(self) -> list[str | None]:
+        """The text of each reply."""
+        return [None if reply is None else reply.text for reply in self.replies]
+
+    def account(self) -> dict[str, Any]:
+        """Say how the file was read and joined, with the first of what was left over by name."""
+        left = {name: getattr(self.joined, name) for name in ("missing", "extra", "duplicates")}
+        return {
+            "files": [path.name for path in self.paths],
+            "layout": self.file.layout,
+            "field": self.file.field,
+            "n": len(self.file.replies),
+            "joined_by": self.joined.rule,
+            **({"as_logged": stated} if (stated := stated_scores(self.paths)) else {}),
+            **{name: {"n": len(found), "first": list(found[:NAMED])} for name, found in left.items()},
+        }
+
+
+def _asked(task: Task, sample: Sample) -> list[str]:
+    """All that a benchmark may have asked of a sample."""
+    return [ask(sample) for ask in (task.prompt, *task.prompts.values())]
 
 
 def _bare(path: Path) -> str:
@@ -163,27 +190,13 @@ def _digest(paths: Sequence[Path]) -> list[str]:
     return [hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in files]
 
 
-def _account(file: ReplyFile, joined: Joined, paths: Sequence[Path]) -> dict[str, Any]:
-    """Say how the file was read and joined, with the first of what was left over by name."""
-    left = {name: getattr(joined, name) for name in ("missing", "extra", "duplicates")}
-    return {
-        "files": [path.name for path in paths],
-        "layout": file.layout,
-        "field": file.field,
-        "n": len(file.replies),
-        "joined_by": joined.rule,
-        **({"as_logged": stated} if (stated := stated_scores(paths)) else {}),
-        **{name: {"n": len(found), "first": list(found[:NAMED])} for name, found in left.items()},
-    }
-
-
-def _record_questions(folder: Path, task: Task, samples: Sequence[Sample], replies: Sequence[Reply | None]) -> None:
+def _record_questions(folder: Path, task: Task, given: _Given) -> None:
     """Keep what was asked, for reports: the recorded prompt or else the benchmark's question, and the media that are here."""
     for path in folder.glob(f"{FILE}*"):
         path.unlink()
     store = Store(folder)
     try:
-        for number, (sample, reply) in enumerate(zip(samples, replies, strict=True)):
+        for number, (sample, reply) in enumerate(zip(given.samples, given.replies, strict=True)):
             parts = [part for part in map(_found, sample.parts) if part]
             text = reply.question if reply is not None and reply.question else sample.question
             store.add_request(_key(number), sample.id, [*parts, {"text": text}], task.generation)
@@ -227,9 +240,7 @@ def _record_run(folder: Path, task: Task, name: str, convention: str, about: Map
         "control": "none",
         "seed": None,
         "limit": None,
-        "versions": provenance.versions(),
-        "git": provenance.git(),
-        "machine": provenance.machine(),
+        **provenance.surroundings(),
         "started": started,
         **about,
     }
@@ -242,8 +253,7 @@ def _record_scores(
     run: Mapping[str, Any],
     task: Task,
     names: Sequence[str],
-    samples: Sequence[Sample],
-    replies: Sequence[Reply | None],
+    given: _Given,
     grades: Grades | None = None,
 ) -> dict[str, Result]:
     """Score by the run's own convention and by those asked for, and return all results by convention."""
@@ -253,9 +263,9 @@ def _record_scores(
         by_grades = grades if convention.judging else None
         who = None if run.get("judge") == EXTRACTED else _who(task, one, by_grades)
         suffix = results.suffix_of(run, one, who)
-        judged = _by_run(convention, samples, replies, by_grades) if by_grades else ()
+        judged = _by_run(convention, given, by_grades) if by_grades else ()
 
-        rows = partial(_rows, convention, samples, replies, judged)
+        rows = partial(_rows, convention, given, judged)
         (folder / results.result_name(suffix)).unlink(missing_ok=True)
         results.write_scores(folder / results.scores_name(suffix), rows)
         found[one] = aggregated(folder, run, task, one, judge=who)
@@ -265,16 +275,13 @@ def _record_scores(
     return found
 
 
-def _rows(
-    convention: Convention, samples: Sequence[Sample], replies: Sequence[Reply | None], judged: Sequence[Sequence[Scored]]
-) -> Iterator[Scored]:
+def _rows(convention: Convention, given: _Given, judged: Sequence[Sequence[Scored]]) -> Iterator[Scored]:
     """The rows of a scoring: means over the runs of grades, or of the replies alone where there are none."""
-    pairs = zip(samples, replies, strict=True)
     if convention.whole:
-        texts = ((sample, None if reply is None else reply.text) for sample, reply in pairs)
+        texts = zip(given.samples, given.texts, strict=True)
         alone = score_many(convention, (Answered(sample, text, missing=text is None) for sample, text in texts))
     else:
-        alone = (score_foreign(convention, sample, reply) for sample, reply in pairs)
+        alone = (score_foreign(convention, *pair) for pair in zip(given.samples, given.replies, strict=True))
     scored = map(mean_row, zip(*judged, strict=True)) if judged else alone
     return (replace(row, keys=(_key(number),)) for number, row in enumerate(scored))
 
@@ -284,14 +291,11 @@ def _who(task: Task, name: str, grades: Grades | None) -> dict[str, Any] | None:
     return grades.who if grades else without_judge(task, name)
 
 
-def _by_run(
-    convention: Convention, samples: Sequence[Sample], replies: Sequence[Reply | None], grades: Grades
-) -> list[list[Scored]]:
+def _by_run(convention: Convention, given: _Given, grades: Grades) -> list[list[Scored]]:
     """The rows of each run of grades."""
-    texts = (None if reply is None else reply.text for reply in replies)
     rows = [
         score_graded(convention, sample, text, words, grades.runs)
-        for sample, text, words in zip(samples, texts, grades.words, strict=True)
+        for sample, text, words in zip(given.samples, given.texts, grades.words, strict=True)
     ]
     return [list(run) for run in zip(*rows, strict=True)]
 
