@@ -16,7 +16,8 @@ from functools import partial
 
 from harness.boxes import Frame
 from harness.data.coco import picture, read_coco, read_coco_text
-from harness.data.sources import images, layout
+from harness.data.sources import Reader, Step, images, layout
+from harness.data.steps import where
 from harness.metrics.aggregate import Metric, ratio
 from harness.metrics.detection import key_point_similarity
 from harness.metrics.grounding import picture_size
@@ -85,9 +86,9 @@ def with_points(record: Record) -> bool:
     return any("points" in one and not one.get("ignored") for one in record["regions"])
 
 
-def coco(*patterns: str) -> tuple[Layout, ...]:
-    """A file in COCO's form."""
-    return (layout("official", "|".join(patterns), steps=(picture,), reader=read_coco),)
+def coco(files: str, *steps: Step, reader: Reader = read_coco) -> tuple[Layout, ...]:
+    """A file in COCO's form, or in one that is read alike."""
+    return (layout("official", files, steps=(picture, *steps), reader=reader),)
 
 
 BOXES = framed(read_boxes, region_score(), (*F1, *precision_metrics()))
@@ -102,42 +103,28 @@ TASKS = (
     asked(
         name="detection",
         card=card(title="COCO detection", split="val2017", n=5000),
-        layouts=coco("annotations/instances_val2017.json", "instances*.json", "*/instances*.json"),
+        layouts=coco("annotations/instances_val2017.json|instances*.json|*/instances*.json"),
         prompt=fill("Detect all objects shown in the image and provide their bounding box coordinates." + NAMED),
         conventions=BOXES,
     ),
     asked(
         name="document_layout",
         card=card(title="DocLayNet", split="test", n=4999),
-        layouts=coco("COCO/test.json", "layout*.json"),
+        layouts=coco("COCO/test.json|layout*.json"),
         prompt=fill("Detect the layout of the document in the image." + NAMED),
         conventions=BOXES,
     ),
     asked(
         name="pose",
         card=card(title="COCO key points", split="val2017, pictures with key points", n=2346),
-        layouts=(
-            layout(
-                "official",
-                "annotations/person_keypoints_val2017.json|*keypoints*.json|*/*keypoints*.json",
-                steps=(picture, lambda row, root: [row] if with_points(row) else []),
-                reader=read_coco,
-            ),
-        ),
+        layouts=coco("annotations/person_keypoints_val2017.json|*keypoints*.json|*/*keypoints*.json", where(with_points)),
         prompt=fill("Detect the key points of every {names} in the image."),
         conventions=POSES,
     ),
     asked(
         name="text_spotting",
         card=card(title="COCO-Text", split="val", n=10000),
-        layouts=(
-            layout(
-                "official",
-                "cocotext*.json|TextOCR*.json",
-                steps=(picture, lambda row, root: [row] if row.get("set", "val") == "val" else []),
-                reader=read_coco_text,
-            ),
-        ),
+        layouts=coco("cocotext*.json|TextOCR*.json", where(lambda row: row.get("set", "val") == "val"), reader=read_coco_text),
         prompt=fill("Detect all regions in the image that contain text and identify their content."),
         conventions={**TEXTS, "case_insensitive": FOLDED},
     ),

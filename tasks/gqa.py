@@ -14,12 +14,11 @@ numbers were made after such a step (convention=llava).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from harness.conventions import exact
 from harness.data.lookup import looked_up
-from harness.data.sources import Row, images, layout
-from harness.data.steps import columns, media, picture_facts
+from harness.data.sources import images, layout
+from harness.data.steps import columns, media, picture_facts, where
 from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, mean
 from harness.metrics.distribution import answer_codes, chi_square
@@ -33,16 +32,14 @@ NO_STEP = ("exist", "query: name", "choose name")
 PICTURE = looked_up("**/testdev_balanced_images/*.parquet", on={"imageId": "id"}, take={"image": "image"})
 
 
-def balanced(row: Row, root: Path) -> list[Row]:
-    """Keep the questions that count."""
-    return [row] if row.get("isBalanced", True) else []
-
+BALANCED = where(lambda row: row.get("isBalanced", True))
+"""Only these questions count."""
 
 LAYOUTS = (
     layout(
         "official",
         "testdev_balanced_questions.json|questions/testdev_balanced_questions.json|questions1.2/testdev_balanced_questions.json",
-        steps=(balanced, columns(id="key", path="images/{imageId}.jpg"), media(path="path")),
+        steps=(BALANCED, columns(id="key", path="images/{imageId}.jpg"), media(path="path")),
     ),
     layout(
         "sphinx_json",
@@ -50,7 +47,7 @@ LAYOUTS = (
         steps=(columns(id="{question_id} {question}", imageId="question_id", answer="gt_answers"), media(path="image_path")),
     ),
     layout("vlmevalkit_tsv", "GQA_TestDev_Balanced.tsv", steps=(picture_facts, columns(id="index", imageId="image_key|"))),
-    layout("hf_parquet", "**/testdev_balanced_instructions/*.parquet", steps=(balanced, PICTURE)),
+    layout("hf_parquet", "**/testdev_balanced_instructions/*.parquet", steps=(BALANCED, PICTURE)),
 )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from harness.conventions import option_letters
 from harness.data.options import content_key, lettered
 from harness.data.sources import Row, images, layout
-from harness.data.steps import columns, media, only
+from harness.data.steps import columns, media, only, where
 from harness.fetch.sources import on_hub, vlmevalkit
 from harness.metrics.aggregate import Metric, mean
 from harness.parsers.letter import letter_or_lettered, letter_or_sentence
@@ -57,10 +57,7 @@ def text_of(record: Record) -> str:
 
 def layouts(pictured: bool) -> tuple[Layout, ...]:
     """All layouts; of a part that is pictured only the rows that have a picture."""
-
-    def counts(row: Row, root: Path) -> list[Row]:
-        return [row] if row.get("image") or not pictured else []
-
+    counts = where(lambda row: row.get("image") or not pictured)
     same = {"same": text_of}
     files = (columns(pid="key", path="images/test/{key}/{image}|"), media(path="path", optional=True))
     turns = (conversation, columns(pid="id", path="images/test/{path}|"), media(path="path", optional=True))

@@ -42,6 +42,9 @@ __all__ = [
 Step = Callable[[Row, Path], Record | Iterable[Record]]
 """Brings a row nearer to a record of the official layout, or makes several of it; the path is the data folder."""
 
+Reader = Callable[[Path], Iterator[Row]]
+"""Reads the rows of a file."""
+
 
 def layout(
     name: str,
@@ -49,7 +52,7 @@ def layout(
     steps: Sequence[Step] = (),
     beside: Sequence[str] = (),
     key: str | None = None,
-    reader: Callable[[Path], Iterator[Row]] | None = None,
+    reader: Reader | None = None,
     repeats: Mapping[str, Callable[[Record], Hashable]] | None = None,
 ) -> Layout:
     """Describe data that lie in the files matching any of ``patterns`` below the data folder.

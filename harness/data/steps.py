@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Formatter
 from typing import Any, Literal
@@ -76,13 +76,18 @@ def explode(field: str) -> Step:
     return each
 
 
+def where(condition: Callable[[Row], object]) -> Step:
+    """Keep the rows of which a condition is true."""
+    return lambda row, root: [row] if condition(row) else []
+
+
 def only(field: str, value: str) -> Step:
     """Keep the rows in which a field has a value, letter case and hyphens aside."""
 
     def plain(text: str) -> str:
         return text.replace("-", "").lower()
 
-    return lambda row, root: [row] if plain(row[field]) == plain(value) else []
+    return where(lambda row: plain(row[field]) == plain(value))
 
 
 def from_file_name(field: str, pattern: str, otherwise: str = "") -> Step:

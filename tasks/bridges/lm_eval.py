@@ -110,26 +110,14 @@ class _Bridged:
         """Compose the task. Raises `ConfigError` if it cannot be asked here."""
         if problem := self.problem():
             raise ConfigError(f"lm_eval/{self.name}: {problem}")
-        left = sorted(set(self.theirs.aggregation()) - set(self.metrics))
-        card = Card.of(__doc__, split=str(self.theirs.config.test_split or "validation"), n=len(self.theirs.eval_docs))
-        differences = f"{card.differences} Left out: {', '.join(left)}." if left else card.differences
-        names = [_shown(metric, one.name) for one in self.theirs._filters for metric in self.metrics]
         generation = generation_of(self.theirs.config.generation_kwargs or {}) if self.kind == "generate_until" else PROBE
         return Task(
             name=f"lm_eval/{self.name}",
-            card=replace(card, title=self.name, differences=differences),
+            card=self.card(),
             layouts=(Layout(name="lm_eval", files=("*",), read=self.records),),
             to_sample=self.sample,
             prompt=lambda sample: sample.question,
-            conventions={
-                "official": Convention(
-                    parse=lambda reply, sample: Parsed(ended(reply, generation.stop)),
-                    weighed=lambda weights, sample: Parsed(list(weights)),
-                    score=self.score,
-                    metrics=tuple(Metric(name=name, estimator=mean(name)) for name in names),
-                    primary=names[0],
-                )
-            },
+            conventions={"official": self.convention(generation.stop)},
             ideal=lambda sample: sample.references[0],
             choices=lambda sample: sample.options,
             generation=generation,
@@ -137,6 +125,24 @@ class _Bridged:
             higher_is_better=bool(self.theirs.higher_is_better().get(self.metrics[0], True)),
             kind="loglikelihood" if KINDS[self.kind] == "loglikelihood" else "generate",
             version=int(float(self.theirs.VERSION or 0)) if str(self.theirs.VERSION).replace(".", "").isdigit() else 1,
+        )
+
+    def card(self) -> Card:
+        """The bridge's card under the task's name, with the metrics that are left out."""
+        card = Card.of(__doc__, split=str(self.theirs.config.test_split or "validation"), n=len(self.theirs.eval_docs))
+        left = sorted(set(self.theirs.aggregation()) - set(self.metrics))
+        differences = f"{card.differences} Left out: {', '.join(left)}." if left else card.differences
+        return replace(card, title=self.name, differences=differences)
+
+    def convention(self, stop: Sequence[str]) -> Convention:
+        """Lm-eval's filters and metrics over replies that end at ``stop``."""
+        names = [_shown(metric, one.name) for one in self.theirs._filters for metric in self.metrics]
+        return Convention(
+            parse=lambda reply, sample: Parsed(ended(reply, stop)),
+            weighed=lambda weights, sample: Parsed(list(weights)),
+            score=self.score,
+            metrics=tuple(Metric(name=name, estimator=mean(name)) for name in names),
+            primary=names[0],
         )
 
     def records(self, where: Sequence[Path]) -> Iterator[Record]:

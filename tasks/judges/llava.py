@@ -17,20 +17,15 @@ from harness.types import Generation, Parsed, Query, Sample, Text
 
 SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer."
 RULE = (
-    "We would like to request your feedback on the performance of two AI assistants in response to the user "
-    "question displayed above. "
-    "The user asks the question on observing an image. For your reference, the visual content in the image is "
-    "represented with a few "
-    "sentences describing the image. \n"
-    "Please rate the helpfulness, relevance, accuracy, level of details of their responses. Each assistant receives "
-    "an overall score "
-    "on a scale of 1 to 10, where a higher score indicates better overall performance.\n"
+    "We would like to request your feedback on the performance of two AI assistants in response to the user question "
+    "displayed above. The user asks the question on observing an image. For your reference, the visual content in the "
+    "image is represented with a few sentences describing the image. \n"
+    "Please rate the helpfulness, relevance, accuracy, level of details of their responses. Each assistant receives an "
+    "overall score on a scale of 1 to 10, where a higher score indicates better overall performance.\n"
     "Please first output a single line containing only two values indicating the scores for Assistant 1 and 2, "
-    "respectively. The two "
-    "scores are separated by a space.\n"
-    "In the subsequent line, please provide a comprehensive explanation of your evaluation, avoiding any potential "
-    "bias and ensuring "
-    "that the order in which the responses were presented does not affect your judgment."
+    "respectively. The two scores are separated by a space.\n"
+    "In the subsequent line, please provide a comprehensive explanation of your evaluation, avoiding any potential bias "
+    "and ensuring that the order in which the responses were presented does not affect your judgment."
 )
 GENERATION = Generation(max_new_tokens=1024, temperature=0.2)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
