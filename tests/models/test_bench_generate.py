@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.errors import ConfigError
-from models.sphinx_x import bench_contest, bench_meter, checkpoint
+from models.sphinx_x import bench, bench_contest, bench_meter, checkpoint
 from models.sphinx_x.bench import bench_generate
 from models.sphinx_x.bench_contest import with_room
 from models.sphinx_x.bench_meter import Meter, percentile
@@ -105,3 +105,17 @@ def test_a_copy_on_the_cpu_takes_time_and_unknown_precisions_are_named() -> None
     assert Meter(CPU).bandwidth(2**16) > 0
     with pytest.raises(ConfigError, match=r"dtype='float8'"):
         bench_generate(dtype="float8")  # type: ignore[arg-type]
+
+
+def test_on_a_gpu_the_clock_waits_for_the_work_and_memory_is_what_was_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    for name in ("synchronize", "reset_peak_memory_stats"):
+        monkeypatch.setattr(torch.cuda, name, lambda device, name=name: seen.append(name))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 3 * 2**20)
+    (result, seconds), peak = (meter := Meter(torch.device("cuda"))).peaked(lambda: meter.timed(lambda: seen.append("work")))
+    assert seen == ["reset_peak_memory_stats", "synchronize", "work", "synchronize"]
+    assert result is None and seconds >= 0 and peak == 3.0 and meter.clock == ""
+    options = bench._engine_options(meter, (16, 128), None, None)
+    assert (options.max_batch, options.batch_tokens, options.threads) == (128, 128 * 2048, 2)
+    options = bench._engine_options(meter, (16, 128), 32, 999)
+    assert (options.max_batch, options.batch_tokens) == (32, 999)

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from models.local import compute_exactly
 from models.sphinx_x import decoder, replies
 from models.sphinx_x.attention import attend_causally, repeats_heads
 from models.sphinx_x.decoder import Decoder
@@ -54,3 +56,31 @@ def test_a_call_is_close_further_apart_off_the_cpu() -> None:
     asked = SimpleNamespace(prompt=SimpleNamespace(request=SimpleNamespace(generation=SimpleNamespace(temperature=0.0))))
     assert replies.close_calls(logits, [asked]) == []  # type: ignore[list-item]
     assert replies.lead_of(torch.device("cpu")) == replies.CLOSE < 5e-4 < replies.lead_of(torch.device("cuda"))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("heads", "kv_heads", "dim"), [(32, 4, 64), (32, 8, 128), (40, 40, 128)])
+def test_a_fused_kernel_takes_every_family_on_a_gpu(heads: int, kv_heads: int, dim: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    place = torch.device("cuda")
+    cache = torch.randn(2, 2, kv_heads, 320, dim, device=place, dtype=dtype)[..., :300, :]  # as it lies in the decoder
+    asked = torch.randn(2, 300, heads, dim, device=place, dtype=dtype).transpose(1, 2)
+    expected = attend_causally(asked.double(), cache[0].double(), cache[1].double(), dim**-0.5, repeat=True)
+    fused = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION]
+    with sdpa_kernel(fused):
+        found = attend_causally(asked, cache[0], cache[1], dim**-0.5, repeat=repeats_heads(place, dtype))
+    torch.testing.assert_close(found.double(), expected, atol=1e-5 if dtype == torch.float32 else 2e-2, rtol=0)
+
+
+@pytest.mark.gpu
+def test_float32_replies_on_a_gpu_are_the_same_in_any_batch() -> None:
+    compute_exactly()
+    model, tokenizer = specimen()
+    model.place(torch.device("cuda"), torch.float32)
+    requests = mixed_requests(80, seed=4)
+    said = [
+        {one.key: one.text for one in Engine(model, tokenizer, EngineOptions(threads=0, max_batch=rows)).generate(requests)}
+        for rows in (1, 7, 64)
+    ]
+    assert said[1] == said[0] and said[2] == said[0]
