@@ -26,7 +26,7 @@ from models.sphinx_x.corpus.mini import (
     with_motley,
 )
 from models.sphinx_x.corpus.templates import ONE, REFERENCES, TRAIN_TEMPLATES
-from models.sphinx_x.corpus.turns import BOX, HINT_LETTER, HINTS, PHRASES, PLACES, Turn, choice, fractions, spelled
+from models.sphinx_x.corpus.turns import BOX, HINT_LETTER, HINTS, PHRASES, PLACES, SIDES, Turn, choice, fractions, spelled
 from tasks.mini.wordings import EVAL_TEMPLATES
 
 DRAWN = (*KINDS, "motley")
@@ -170,6 +170,10 @@ def test_hints_say_what_the_picture_shows(turns: list[tuple[World, Turn]]) -> No
         if turn.family == "word_yes_no":
             read = "".join(("", *ALPHABET)[hint.value] for hint in turn.hints)
             assert (read == turn.hints[0].phrase) == turn.answer.startswith("Yes") or read.startswith(turn.hints[0].phrase)
+        if turn.family == "relation":
+            assert SIDES[turn.hints[-1].value] == turn.answer
+            ends = [hint.position(turn.question) for hint in turn.hints]
+            assert None not in ends and ends[-1] == max(ends)
         if turn.family == "bar" and turn.hints:
             assert str(turn.hints[0].value) == turn.answer
         seen[turn.family] += bool(turn.hints)

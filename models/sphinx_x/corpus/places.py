@@ -21,6 +21,7 @@ from models.sphinx_x.corpus.things import (
 )
 from models.sphinx_x.corpus.turns import (
     BOX,
+    SIDES,
     Hint,
     Turn,
     choice,
@@ -152,6 +153,11 @@ class _Related:
     opposite: str
     hints: tuple[Hint, ...]
 
+    def told(self, turn: Turn) -> Turn:
+        """The turn with hints; the thing named last also tells the relation that is asked about."""
+        last = max(self.one, self.two, key=turn.question.rfind)
+        return hinted(turn, self.hints, [Hint(last, "side", SIDES.index(self.right))])
+
 
 def _related(scene: Scene, rng: random.Random) -> _Related | None:
     if len(scene.things) < 2:
@@ -173,7 +179,7 @@ def relation(scene: Scene, rng: random.Random) -> Turn | None:
     found = _related(scene, rng)
     if found is None:
         return None
-    return hinted(short("relation", ask("relation", rng, found.one, found.two), found.right, rng), found.hints)
+    return found.told(short("relation", ask("relation", rng, found.one, found.two), found.right, rng))
 
 
 def relation_yes_no(scene: Scene, rng: random.Random) -> Turn | None:
@@ -183,7 +189,7 @@ def relation_yes_no(scene: Scene, rng: random.Random) -> Turn | None:
         return None
     told = found.right if rng.random() < 0.5 else found.opposite
     question = ask("relation_yes_no", rng, found.one, rng.choice(_RELATIONS[told]), found.two)
-    return hinted(yes_no("relation_yes_no", question, told == found.right, rng, found.right), found.hints)
+    return found.told(yes_no("relation_yes_no", question, told == found.right, rng, found.right))
 
 
 def relation_choice(scene: Scene, rng: random.Random) -> Turn | None:
@@ -192,8 +198,7 @@ def relation_choice(scene: Scene, rng: random.Random) -> Turn | None:
         found = _related(scene, rng)
         if not found:
             return None
-        turn = choice("choice_place", ask("relation", rng, found.one, found.two), found.right, tuple(_RELATIONS), rng)
-        return hinted(turn, found.hints)
+        return found.told(choice("choice_place", ask("relation", rng, found.one, found.two), found.right, tuple(_RELATIONS), rng))
     thing = rng.choice(scene.things)
     text = describe(thing, scene.things, rng)
     corner = corner_of(thing.box, *scene.image.size)

@@ -49,8 +49,10 @@ NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven")
 PLACES = 24
 """Bins of a side of the padded square in which a hint tells where something is; one more stands for "nowhere"."""
 
-HINTS: Mapping[str, int] = {"x": PLACES + 1, "y": PLACES + 1, "char": len(ALPHABET) + 1, "number": 100}
-"""What hints tell, and how many values it has: a place, a character of `ALPHABET` (0 for none), a number."""
+SIDES = ("left", "right", "above", "below")
+
+HINTS: Mapping[str, int] = {"x": PLACES + 1, "y": PLACES + 1, "char": len(ALPHABET) + 1, "number": 100, "side": len(SIDES)}
+"""What hints tell, and how many values it has: a place, a character of `ALPHABET` (0 for none), a number, one of `SIDES`."""
 
 
 @dataclass(frozen=True, slots=True)
