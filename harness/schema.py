@@ -20,7 +20,7 @@ from harness.names import suggestion
 MISSING = "???"
 """How YAML marks a value that the user must give."""
 
-AT_URLS = "riddle report, compare and gate read finished runs at URLs, and riddle report runs=FOLDER publish=URL copies them there"
+AT_URLS = "riddle report, compare and gate read finished runs at URLs, and riddle report runs=FOLDER publish=URL copies them"
 
 Shape = TypeVar("Shape")
 
