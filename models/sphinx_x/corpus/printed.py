@@ -7,7 +7,7 @@ from collections import Counter
 
 from harness.world import NAMES, Chart, Digits, Field, Glyph, Page, Sign, Table
 from models.sphinx_x.corpus.things import ask, place_of
-from models.sphinx_x.corpus.turns import SHORT, Hint, Turn, choice, hinted, short, spelled, yes_no
+from models.sphinx_x.corpus.turns import SHORT, Hint, Turn, choice, concluded, hinted, short, spelled, yes_no
 
 _ALPHABET = "ABCDEFGHIKLMNOPRSTUVW"
 
@@ -192,7 +192,8 @@ def extreme(chart: Chart, rng: random.Random) -> Turn:
     """The highest or lowest bar, by name or by colour."""
     high = rng.random() < 0.5
     found = (max if high else min)(chart.bars, key=lambda entry: entry.value)
-    return short("extreme", ask("highest" if high else "lowest", rng), found.name, rng)
+    question = ask("highest" if high else "lowest", rng)
+    return hinted(short("extreme", question, found.name, rng), concluded(question, found.name, found.value))
 
 
 def arithmetic(chart: Chart, rng: random.Random) -> Turn:
@@ -222,7 +223,8 @@ def chart_choice(chart: Chart, rng: random.Random) -> Turn:
     high = rng.random() < 0.5
     found = (max if high else min)(chart.bars, key=lambda entry: entry.value)
     wrong = [entry.name for entry in chart.bars if entry is not found]
-    return choice("choice_bar", ask("highest" if high else "lowest", rng), found.name, wrong, rng)
+    question = ask("highest" if high else "lowest", rng)
+    return hinted(choice("choice_bar", question, found.name, wrong, rng), concluded(question, found.name, found.value))
 
 
 def read_table(table: Table, rng: random.Random) -> Turn:
@@ -257,7 +259,8 @@ def cell_choice(table: Table, rng: random.Random) -> Turn:
 def read_digits(digits: Digits, rng: random.Random) -> Turn:
     """The number, or the result of the sum."""
     family = "sum" if digits.operator else "digits"
-    return short(family, ask(family, rng), str(digits.result), rng)
+    question = ask(family, rng)
+    return hinted(short(family, question, str(digits.result), rng), concluded(question, number=digits.result))
 
 
 def addends(digits: Digits, rng: random.Random) -> Turn | None:

@@ -103,6 +103,13 @@ def spelled(phrase: str, word: str) -> tuple[Hint, ...]:
     return tuple(Hint(phrase, "char", chars[i], cut=len(phrase) - 1 - i) for i in range(len(phrase)))
 
 
+def concluded(question: str, char: str = "", number: int | None = None) -> tuple[Hint, ...]:
+    """Hints at the end of a question as it is worded: the character or number that answers it, or on which its answer rests."""
+    told = question.rstrip("?.")
+    hints = [Hint(told, "char", 1 + ALPHABET.index(char))] if char else []
+    return (*hints, *([] if number is None else [Hint(told, "number", number)]))
+
+
 def short(family: str, question: str, answer: str, rng: random.Random) -> Turn:
     """An open question in the short-answer form; numbers are at times asked for in the form of mathematics benchmarks."""
     if answer.isdigit() and rng.random() < 0.3:

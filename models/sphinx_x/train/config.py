@@ -7,6 +7,7 @@ again with a larger budget.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.errors import ConfigError
@@ -38,6 +39,7 @@ class TrainConfig:
         early: share of the budget after which the mixture of questions has fully changed from long and open answers to all;
             the change begins at a third of it.
         dense: weight of the dense labels as an auxiliary loss at the start; fades to a tenth over the budget.
+        kinds: weights of kinds of pictures that replace the mixture's own.
         motley: share of the scenes that show colours and shapes which evaluation does not know.
         hints: weight of the hints, by which the tokens of a question learn to hold what it names.
         muon: orthogonalised momentum for the matrices of all blocks; without it all weights take AdamW.
@@ -67,6 +69,7 @@ class TrainConfig:
     muon: bool = True
     early: float = 0.45
     dense: float = 0.5
+    kinds: Mapping[str, float] = field(default_factory=dict)
     motley: float = 0.0
     hints: float = 0.0
     loss_blur: float = 1.5

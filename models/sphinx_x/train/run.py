@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,7 @@ class _Run:
         """What is asked at this moment."""
         share, turn = self._share(self.config), self.config.early
         found = blend(EARLY, LATE, (share - turn / 3) / (turn * 2 / 3) if turn > 0 else 1.0)
-        return with_motley(found, self.config.motley)
+        return with_motley(replace(found, kinds={**found.kinds, **self.config.kinds}), self.config.motley)
 
     def _batch(self, step: int, seed: int, mixture: Mixture) -> Batch:
         pictures = draw_pictures(step, seed, mixture, self.config.batch, self.config.turns)
