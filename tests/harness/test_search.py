@@ -56,7 +56,7 @@ def test_what_was_chosen_is_run_once_with_the_settings_of_held_out_data(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not find_spec("hydra_plugins.hydra_optuna_sweeper"), reason="needs riddle-eval[search]")
+@pytest.mark.skipif(find_spec("optuna") is None, reason="needs riddle-eval[search]")
 def test_optuna_searches_and_the_last_row_is_of_another_split(tmp_path: Path) -> None:
     words = ["eval", "-m", "sweep=prompt_search", "hydra.sweeper.n_trials=4", "model=chance", "task=docvqa", "mini.n=8"]
     command = [sys.executable, "-m", "harness.cli", *words, "output=json"]
