@@ -221,7 +221,7 @@ def draw(tables: Tables) -> Mapping[str, Figure]:
         _panel(axis, own, mean)
         axis.set_title(title if runs["model"].nunique() == 1 else f"{title}, {model}", fontsize=9)
     handles = {name: handle for axis in axes.ravel() for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), fontsize=7, loc="lower center", bbox_to_anchor=(0.5, -0.08), ncols=4)
+    figure.legend(handles.values(), handles.keys(), fontsize=7, loc="lower center", bbox_to_anchor=(0.5, -0.14), ncols=4)
     figure.tight_layout()
     return {"pruning": figure}
 

@@ -134,18 +134,24 @@ def _dependence(table: pd.DataFrame) -> Figure:
 
 
 def _stability(table: pd.DataFrame) -> Figure:
+    """A line a pair of models: distances as numbered and as matched, mean over layers, with what chance gives."""
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(6.4, 3.2))
-    for (one, other), part in table.groupby(["model", "other"], sort=False):
-        line = axis.plot(part["layer"], part["distance"], marker="o", label=f"{one}, {other}")[0]
-        axis.plot(part["layer"], part["matched_distance"], marker="o", linestyle=":", color=line.get_color(), label="… matched")
-        for null, style in (("null", "-"), ("matched_null", ":")):
-            axis.plot(part["layer"], part[null], linestyle=style, color="tab:gray", label=f"… by chance ({null})")
-    axis.set_xlabel("layer")
-    axis.set_ylabel("total variation of usage")
-    axis.set_ylim(bottom=0)
-    axis.legend(fontsize=7)
+    means = table.groupby(["model", "other"], sort=False).mean(numeric_only=True)
+    figure, axis = plt.subplots(figsize=(7.2, 0.9 + 0.36 * len(means)))
+    rows = range(len(means))
+    for found, null, colour, label in (
+        ("distance", "null", "tab:blue", "as numbered"),
+        ("matched_distance", "matched_null", "tab:orange", "matched"),
+    ):
+        axis.plot(means[found], rows, "o", color=colour, label=label)
+        axis.plot(means[null], rows, "|", color=colour, markersize=13, label=f"{label}, by chance")
+    axis.set_yticks(rows, [f"{one}, {other}" for one, other in means.index], fontsize=7)
+    axis.set_xlabel("total variation of usage, mean over layers")
+    axis.set_xlim(left=0)
+    axis.invert_yaxis()
+    axis.legend(fontsize=7, loc="upper left")
+    figure.tight_layout()
     return figure
 
 
