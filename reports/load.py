@@ -128,7 +128,7 @@ def load_run(folder: Path) -> list[Run]:
     except (ResultError, TypeError, ValueError) as error:
         return [Run(folder=folder, model=folder.name, broken=_reason(folder, error))]
     if not (folder / result_name()).is_file():
-        return [replace(run, answered=_answered(folder))]
+        return [replace(run, answered=answered(folder))]
     others = sorted(path.name.split(".", 1)[1].removesuffix(".json") for path in folder.glob("result.*.json"))
     return [_scored(run, run.convention), *(_scored(run, other) for other in others if other != run.convention)]
 
@@ -241,7 +241,7 @@ def _number(value: object) -> float | None:
     return float(value)
 
 
-def _answered(folder: Path) -> int | None:
+def answered(folder: Path) -> int | None:
     """Count the responses of a run that is not complete, without disturbing a process that writes to it."""
     try:
         with Reader(folder) as reader:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 import stat
 import time
 from collections.abc import Mapping, Sequence
@@ -20,13 +19,13 @@ from typing import Any
 
 from harness.errors import ResultError
 from harness.results import read_json
-from harness.store import FILE, Reader
+from harness.store import FILE
 from reports.board import view_board
 from reports.drawing import Figure
 from reports.figures import draw_figures
 from reports.formats import WRITERS, Content, write_formats
 from reports.leaderboard import PICTURE_BYTES, board_page, find_baseline
-from reports.load import Run, load_run, run_folders
+from reports.load import Run, answered, load_run, run_folders
 from reports.origin import write_provenance
 from reports.records import records
 from reports.sample_pages import Pages, page_path, run_key, write_page
@@ -173,17 +172,9 @@ class Site:
 
 
 def _running(run: Run) -> Running:
-    done, of = _answered(run.folder), _asked(run)
+    done, of = answered(run.folder), _asked(run)
     count = "no reply yet" if not done else f"{done:,} of {of:,} answered" if of else f"{done:,} answered"
     return Running(model=run.model, title=run.title, done=done, of=of, says=count + _silence(run.folder))
-
-
-def _answered(folder: Path) -> int | None:
-    try:
-        with Reader(folder) as reader:
-            return reader.count()
-    except (ResultError, sqlite3.Error):
-        return None
 
 
 def _asked(run: Run) -> int | None:

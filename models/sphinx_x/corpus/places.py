@@ -198,7 +198,7 @@ def relation_choice(scene: Scene, rng: random.Random) -> Turn | None:
         found = _related(scene, rng)
         if not found:
             return None
-        return found.told(choice("choice_place", ask("relation", rng, found.one, found.two), found.right, tuple(_RELATIONS), rng))
+        return found.told(choice("choice_place", ask("relation", rng, found.one, found.two), found.right, SIDES, rng))
     thing = rng.choice(scene.things)
     text = describe(thing, scene.things, rng)
     corner = corner_of(thing.box, *scene.image.size)
