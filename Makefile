@@ -21,7 +21,7 @@ DEMO_MODELS := nano,nano_moe,oracle,constant,chance
 
 help:
 	@echo "make demo    evaluate the shipped models on the mini suite and write a leaderboard"
-	@echo "make scaling train a family of small models (core-hours) and study how scores grow"
+	@echo "make scaling train a family of small models (core-hours; JOBS=2 at a time) and study how scores grow"
 	@echo "make stability whether sparse models of that family use their experts alike"
 	@echo "make studies active experts, routing and pruning of the shipped sparse model, as figures and findings"
 	@echo "make test    lint, types, architecture and tests, and the gate"
@@ -63,11 +63,13 @@ studies: $(VENV)/.riddle-demo
 
 # Trains and compares a family of small models: five sizes, dense and sparse, three amounts of data, three seeds. POPE is not
 # among the benchmarks: its rule reads whatever is no `no` as yes, so that a model that says nothing scores 67.
+JOBS := 1
+BESIDE = $(if $(filter-out 1,$(JOBS)),hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS))
 SCALED := mmbench_en,mathvista,docvqa,videobench,refcoco_val,gqa,textvqa
 scaling: $(VENV)/.riddle-test
-	$(BIN)/riddle train -m model=scaling sweep=scaling
+	$(BIN)/riddle train -m model=scaling sweep=scaling $(BESIDE)
 	$(BIN)/riddle eval -m model=nano model.name=null model.weights=$$(ls -d runs/train/scaling/models/* | paste -sd,) \
-	  task=[$(SCALED)] mini.n=100 runs=scaling_runs
+	  task=[$(SCALED)] mini.n=100 runs=scaling_runs $(BESIDE)
 	$(BIN)/riddle study scaling runs=scaling_runs
 
 # Whether sparse models of other seeds, or of less training, use their experts alike; of the family that make scaling trains.
@@ -89,7 +91,7 @@ $(VENV)/.riddle-demo: pyproject.toml $(wildcard $(CONSTRAINTS)) | $(VENV)/bin/py
 
 $(VENV)/.riddle-test: pyproject.toml $(wildcard $(CONSTRAINTS)) | $(VENV)/bin/python
 	@echo "installing riddle with its tools (a few minutes the first time)"
-	@$(INSTALL) -e '.[local,train,video,corpus,api,serve,dev]'
+	@$(INSTALL) -e '.[local,train,video,corpus,api,serve,jobs,dev]'
 	@touch $(VENV)/.riddle-demo $@
 
 # Writes the versions of this environment to constraints.txt: names and versions only.
