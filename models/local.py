@@ -64,3 +64,23 @@ def device_of(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f"model.device={name}: this machine has {torch.cuda.device_count()} CUDA device(s)")
     return device
+
+
+def devices_of(name: str, count: int) -> list[torch.device]:
+    """The devices of a model that is cut over so many processes: neighbouring GPUs from that of `device_of` on, or the CPU.
+
+    Of several such models on a machine (``LOCAL_RANK``), each gets GPUs of its own. Raises `ConfigError` if they do not suffice.
+    """
+    import torch
+
+    if count < 1:
+        raise ConfigError(f"model.tensor_parallel={count} (must be at least 1)")
+    first = device_of(name)
+    if first.type != "cuda" or count == 1:
+        return [first] * count
+    start = (first.index or 0) * (count if name in ("auto", "cuda") else 1)
+    if start + count > torch.cuda.device_count():
+        raise ConfigError(
+            f"model.tensor_parallel={count}: needs {start + count} CUDA devices, here are {torch.cuda.device_count()}"
+        )
+    return [torch.device("cuda", start + number) for number in range(count)]

@@ -17,6 +17,7 @@ from harness.errors import ConfigError
 from models.local import compute_exactly, device_of, digest_of
 from models.sphinx_x import checkpoint, pruning
 from models.sphinx_x.anatomy import idle_parameters, parameters
+from models.sphinx_x.cut import ALONE, Share
 from models.sphinx_x.int8 import quantise
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.template import answer_piece, conversation
@@ -76,12 +77,23 @@ class Assembled:
         active_experts: int | None = None,
         pruned_experts: Mapping[str, Any] | None = None,
         expert_cache: int | None = None,
+        dtype: torch.dtype = torch.float32,
+        share: Share = ALONE,
     ) -> Assembled:
-        """Load a folder, in float32 on the CPU; arguments and errors are those of `models.sphinx_x.plugin.SphinxXModel`."""
+        """Load a folder, or this process's share of it, into memory of the CPU, in this precision if no expert is taken out.
+
+        The other arguments, and errors, are those of `models.sphinx_x.plugin.SphinxXModel`.
+        """
         taken_out = pruning.settings(pruned_experts)
         if expert_cache is not None and taken_out:
             raise ConfigError("model.expert_cache: goes with all experts of the file; leave model.pruned_experts out")
-        model, tokenizer = checkpoint.load(folder, active_experts=active_experts, expert_cache=expert_cache)
+        model, tokenizer = checkpoint.load(
+            folder,
+            active_experts=active_experts,
+            expert_cache=expert_cache,
+            share=share,
+            dtype=torch.float32 if taken_out else dtype,
+        )
         return cls(folder, model, tokenizer, pruning.prune(model, tokenizer, taken_out))
 
     def place(self, how: Computing) -> None:
@@ -94,8 +106,8 @@ class Assembled:
         if how.dtype == "int8":
             quantise(self.model.language_model)
 
-    def identity(self, how: Computing, long_prompts: str) -> list[Any]:
-        """All that answers depend on, for a fingerprint."""
+    def identity(self, how: Computing, long_prompts: str, processes: int = 1) -> list[Any]:
+        """All that answers depend on, for a fingerprint; in float32 they do not depend on the number of processes."""
         return [
             *(digest_of(path) for path in checkpoint.weight_files(self.folder)),
             conversation([("?", "!"), ("?", None)]) + answer_piece("!"),
@@ -104,6 +116,7 @@ class Assembled:
             long_prompts,
             *([] if self.pruned is None else [self.pruned.identity()]),
             *([] if how.attention is None else ["attention", how.attention]),
+            *([] if processes == 1 or how.dtype == "float32" else ["processes", processes]),
         ]
 
     def account(self) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from harness.errors import ConfigError
+from models.sphinx_x.cut import ALONE, Share, Shared, cut
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.sources import INDEX_SUFFIX, Converted, Memory, Safetensors, Source, fill, misfits, parts, refuse
+from models.sphinx_x.sources import INDEX_SUFFIX, Converted, Memory, Piece, Safetensors, Source, fill, misfits, parts, refuse
 from models.sphinx_x.sources import without_memory as _without_memory
 from models.sphinx_x.stored import stored_pieces
 from models.sphinx_x.tokenizer import Tokenizer
@@ -144,12 +145,29 @@ def load_variant(folder: Path) -> Variant:
     return Variant.from_json(load_config(folder)["variant"])
 
 
-def load(folder: Path, *, active_experts: int | None = None, expert_cache: int | None = None) -> tuple[SphinxX, Tokenizer]:
-    """Model (float32, in evaluation mode) and tokenizer of a folder: of ours, or of one in the form of the authors.
+def load(
+    folder: Path,
+    *,
+    active_experts: int | None = None,
+    expert_cache: int | None = None,
+    share: Share = ALONE,
+    dtype: torch.dtype = torch.float32,
+) -> tuple[SphinxX, Tokenizer]:
+    """Model (in evaluation mode) and tokenizer of a folder: of ours, or of one in the form of the authors.
 
-    With ``expert_cache`` the experts stay in the folder's file, and so many a layer come into memory (``offload``).
+    Args:
+        folder: where it lies.
+        active_experts: experts a token is routed to; by default as trained.
+        expert_cache: leave the experts in the folder's file; so many a layer come into memory (``offload``).
+        share: the part of the language model that this process gets (``cut``).
+        dtype: precision in which weights come into memory; the authors' form comes in float32.
+
+    Raises:
+        ConfigError: something is missing or does not fit, or the form of the folder does not allow it.
     """
-    if expert_cache is not None:
+    if share.world > 1:
+        model = _load_share(folder, share, dtype)
+    elif expert_cache is not None:
         model = _load_without_experts(folder, expert_cache)
     elif (folder / OFFICIAL).is_file():
         from models.sphinx_x.official.convert import load_official
@@ -158,7 +176,7 @@ def load(folder: Path, *, active_experts: int | None = None, expert_cache: int |
     else:
         with _without_memory():
             model = SphinxX(load_variant(folder))
-        load_into(model, folder)
+        load_into(model, folder, dtype=dtype)
     if active_experts is not None:
         model.set_active_experts(active_experts)
     return model.eval(), load_tokenizer(folder)
@@ -176,6 +194,20 @@ def _load_without_experts(folder: Path, cache: int) -> SphinxX:
     return model
 
 
+def _load_share(folder: Path, share: Share, dtype: torch.dtype) -> SphinxX:
+    if (folder / OFFICIAL).is_file():
+        raise ConfigError(
+            f"model.tensor_parallel={share.world}: {folder} is in the authors' form; riddle data convert changes it"
+        )
+    with _without_memory():
+        model = SphinxX(load_variant(folder))
+    source = open_tensors(folder, model.variant)
+    pieces = _checked(model, source, str(folder / WEIGHTS))
+    cut(model, share)
+    fill(model, Shared(Converted(source, pieces), share), dtype)
+    return model
+
+
 def weight_files(folder: Path) -> list[Path]:
     """All files that decide what a model answers, but its configuration: weights in any form, and the tokenizer, last."""
     held = [folder / WEIGHTS]
@@ -185,9 +217,11 @@ def weight_files(folder: Path) -> list[Path]:
     return [*(held or [folder / WEIGHTS]), *(tokenizers[:1] or [folder / TOKENIZER])]
 
 
-def load_into(model: SphinxX, folder: Path, leave: Callable[[str], bool] = lambda name: False) -> None:
+def load_into(
+    model: SphinxX, folder: Path, leave: Callable[[str], bool] = lambda name: False, dtype: torch.dtype = torch.float32
+) -> None:
     """Fill a model with the weights of a folder, but those to ``leave``. Raises one `ConfigError` for all that do not fit."""
-    _fill(model, open_tensors(folder, model.variant), str(folder / WEIGHTS), leave)
+    _fill(model, open_tensors(folder, model.variant), str(folder / WEIGHTS), leave, dtype)
 
 
 def open_tensors(folder: Path, variant: Variant) -> Source:
@@ -212,10 +246,22 @@ def assign(model: SphinxX, weights: dict[str, Tensor], *, source: str) -> None:
     _fill(model, Memory(weights), source)
 
 
-def _fill(model: SphinxX, source: Source, where: str, leave: Callable[[str], bool] = lambda name: False) -> None:
+def _fill(
+    model: SphinxX,
+    source: Source,
+    where: str,
+    leave: Callable[[str], bool] = lambda name: False,
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Check everything, then copy."""
+    pieces = _checked(model, source, where)
+    fill(model, Converted(source, pieces), dtype, [name for name in parts(model) if not leave(name)])
+
+
+def _checked(model: SphinxX, source: Source, where: str) -> list[Piece]:
+    """How the model's tensors are made of a source's. Raises one `ConfigError` for all that do not fit."""
     own = parts(model)
     pieces = stored_pieces(list(own))
     stored = Converted(Memory(own), [piece.inverse() for piece in pieces]).shapes()
     refuse(misfits(source.shapes(), stored), f"{where}: does not fit variant {model.variant.name}")
-    fill(model, Converted(source, pieces), names=[name for name in own if not leave(name)])
+    return pieces

@@ -114,13 +114,14 @@ class Decoder:
         """Take a model's weights; ``whole`` runs every token through the last layer, too, for those who watch the layers."""
         config: Any = model.config
         self._whole = whole
-        self.heads = int(config.num_attention_heads)
-        self.kv_heads = int(config.num_key_value_heads)
-        self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
+        self.head_dim = int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
         self.scale = self.head_dim**-0.5
         self.eps = float(config.rms_norm_eps)
         self.max_positions = int(config.max_position_embeddings)
         body: Any = model.model
+        # not the configuration's numbers: of a model that is cut over processes, only some heads are here
+        queries, keys = (getattr(body.layers[0].self_attn, name).weight for name in ("q_proj", "k_proj"))
+        self.heads, self.kv_heads = len(queries) // self.head_dim, len(keys) // self.head_dim
         self._layers = [DecoderLayer(layer, self.eps) for layer in body.layers]
         self._norm: Tensor = body.norm.weight
         self._head: Tensor = cast(Any, model.lm_head).weight

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from harness.errors import ConfigError
 from harness.types import Failure, Request, Response, Text
+from models.sphinx_x.cut import ALONE, Share
 from models.sphinx_x.decoder import Decoder, Prefixes, Rows
 from models.sphinx_x.kept import Kept, memory_for
 from models.sphinx_x.model import SphinxX
@@ -82,8 +83,10 @@ Answered = tuple[Prompt, Response]
 class Engine:
     """Answers requests with one model; it reuses its buffers, so it serves one stream at a time."""
 
-    def __init__(self, model: SphinxX, tokenizer: Tokenizer, options: EngineOptions | None = None) -> None:
+    def __init__(self, model: SphinxX, tokenizer: Tokenizer, options: EngineOptions | None = None, share: Share = ALONE) -> None:
+        """Serve a model, or this process's share of one; all its processes then serve the same stream."""
         self.options = options or EngineOptions()
+        self._share = share
         self._model = model.eval()
         self._tokenizer = tokenizer
         self._replies = Replies(tokenizer)
@@ -208,6 +211,10 @@ class Engine:
         Returns the groups, which share less where their pictures were kept, because the text behind these is run anew.
         """
         kept = [self._kept_prefix(group) for group in batch]
+        told = [
+            (known is None, *(prompt.request.key for prompt in group.prompts)) for group, known in zip(batch, kept, strict=True)
+        ]
+        self._share.require_same(told, self._decoder.device)
         groups = [group if known is None else replace(group, shared=1) for group, known in zip(batch, kept, strict=True)]
         sequences: list[Tensor] = []
         for group, known in zip(groups, kept, strict=True):
@@ -242,12 +249,8 @@ class Engine:
         rows, prompts, logits = self._begin(batch, visual)
         live = replies = [Reply(prompt) for prompt in prompts]
         places = list(range(len(replies)))  # of the live ones among all
-        exact = self._decoder.dtype == torch.float32
         while True:
-            tokens = self._replies.choose(logits, live)
-            if exact:
-                for place in close_calls(logits, live):
-                    tokens[place] = self._alone(live[place])
+            tokens = self._next(logits, live)
             keep = [
                 place
                 for place, (reply, token) in enumerate(zip(live, tokens.tolist(), strict=True))
@@ -265,6 +268,19 @@ class Engine:
         traces = list(self._tracer.traces()) if self._tracer else [{}] * len(replies)
         share = (time.perf_counter() - started) / len(replies)
         return [(reply.prompt, self._response(reply, share, own)) for reply, own in zip(replies, traces, strict=True)]
+
+    def _next(self, logits: Tensor, live: Sequence[Reply]) -> Tensor:
+        """The next token of each live reply, [n] ids: the first process's choice where there are several."""
+        tokens = self._replies.choose(logits, live)
+        close = close_calls(logits, live) if self._decoder.dtype == torch.float32 else []
+        if self._share.world > 1:
+            marks = torch.zeros_like(tokens)
+            marks[close] = 1
+            tokens, marks = self._share.agree(torch.stack([tokens, marks]))
+            close = marks.nonzero()[:, 0].tolist()
+        for place in close:
+            tokens[place] = self._alone(live[place])
+        return tokens
 
     def _alone(self, reply: Reply) -> int:
         """The next token of a greedy reply, from its own pictures and text in no company and without any cache."""

@@ -6,7 +6,7 @@ token once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +19,21 @@ from models.sphinx_x.int8 import scaled_linear
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A linear layer: ``weight`` [out, in], and for integer weights ``scale`` [out]."""
+    """A linear layer: ``weight`` [out, in], and for integer weights ``scale`` [out].
+
+    ``total`` makes a sum over processes of what each has of a layer that is cut (``cut``).
+    """
 
     weight: Tensor
     scale: Tensor | None = None
     bias: Tensor | None = None
+    total: Callable[[Tensor], Tensor] | None = None
 
     @staticmethod
     def of(*modules: Any) -> Matrix:
         """Linear layers over one input, stacked; the modules' own tensors become views of the stack: no second copy."""
-        return Matrix(_stacked(modules, "weight"), _stacked(modules, "scale"), _stacked(modules, "bias"))
+        weight, scale, bias = (_stacked(modules, name) for name in ("weight", "scale", "bias"))
+        return Matrix(weight, scale, bias, getattr(modules[0], "total", None))
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """[N, in] -> [N, out]."""
@@ -38,6 +43,8 @@ class Matrix:
 
     def add_to(self, hidden: Tensor, inputs: Tensor) -> Tensor:
         """Add the product to [N, out] in place, and return it."""
+        if self.total is not None:
+            return hidden.add_(self.total(self(inputs)))
         if self.scale is not None:
             return hidden.add_(self(inputs))
         hidden.addmm_(inputs, self.weight.t())

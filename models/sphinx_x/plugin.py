@@ -17,6 +17,7 @@ from harness.keys import hash_of
 from harness.model import Capabilities
 from harness.names import suggestion
 from harness.types import Request, Response
+from models.local import devices_of
 
 if TYPE_CHECKING:
     from models.sphinx_x.assembly import Attention, Dtype
@@ -43,6 +44,7 @@ class SphinxXModel:
         active_experts: int | None = None,
         pruned_experts: Mapping[str, Any] | None = None,
         expert_cache: int | None = None,
+        tensor_parallel: int = 1,
         trace_routing: bool | Literal["counts", "tokens"] = False,
         max_batch: int = 64,
         batch_tokens: int = 16384,
@@ -65,6 +67,8 @@ class SphinxXModel:
             pruned_experts: which experts to take out (`models.sphinx_x.pruning.PrunedExperts`); by default none.
             expert_cache: experts a layer keeps in memory while the others stay in their file (`models.sphinx_x.offload`), for
                 sparse models that do not fit; by default all are in memory. No answer depends on it.
+            tensor_parallel: processes that hold a share of the language model each (`models.sphinx_x.team`), on neighbouring GPUs
+                from ``device`` on, or on the CPU.
             trace_routing: record which experts the tokens of each request went to: true or ``counts``, or ``tokens`` for the
                 choices of every token as well (`models.sphinx_x.routing`). No answer depends on it.
             max_batch: prompts decoded side by side.
@@ -76,9 +80,10 @@ class SphinxXModel:
         Raises:
             ConfigError: there are no such weights, or a setting is out of range.
         """
-        from models.sphinx_x.assembly import Assembled, Computing
-        from models.sphinx_x.engine import Engine, EngineOptions
+        from models.sphinx_x.assembly import Computing
+        from models.sphinx_x.engine import EngineOptions
         from models.sphinx_x.routing import TOKENS, TRACE
+        from models.sphinx_x.team import Order, asked
 
         folder = weights_folder(weights)
         how = Computing.of(dtype, device, attention)
@@ -86,15 +91,15 @@ class SphinxXModel:
             max_batch=max_batch, batch_tokens=batch_tokens, window=window, threads=threads, long_prompts=long_prompts,
             trace_routing={True: "counts", False: "none"}.get(trace_routing, trace_routing),  # type: ignore[arg-type]
         )  # fmt: skip
-        built = Assembled.load(folder, active_experts, pruned_experts, expert_cache)
-        if variant not in (None, built.model.variant.name):
-            raise ConfigError(f"model.weights={weights}: holds variant {built.model.variant.name}, not {variant}")
-        built.place(how)
+        built, self._engine = asked(
+            Order(folder, how, options, variant, active_experts, pruned_experts, expert_cache),
+            devices_of(device, tensor_parallel),
+        )
         self.name = name or folder.name
         self.capabilities = Capabilities(images=True, several_images=True, video=True, loglikelihood=True, box_frame="square")
-        self.fingerprint = hash_of(["sphinx_x", ENGINE_VERSION, *built.identity(how, long_prompts)])
+        identity = built.identity(how, long_prompts, tensor_parallel)
+        self.fingerprint = hash_of(["sphinx_x", ENGINE_VERSION, *identity])
         self.details = built.account()
-        self._engine = Engine(built.model, built.tokenizer, options)
         self.traces = {"none": (), "counts": (TRACE,), "tokens": (TRACE, TOKENS)}[options.trace_routing]
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:

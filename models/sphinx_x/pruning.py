@@ -136,9 +136,9 @@ def sparsity(model: SphinxX, pruned: Pruned | None) -> dict[str, Any]:
     trained = int(getattr(model.language_model.config, "num_experts_per_tok", 0))  # not what is set later
     found = {"experts": backbone.experts, "layers": backbone.layers, "active_experts": backbone.active_experts}
     found |= {"trained_active_experts": trained}
-    left = sum(one.numel() for one in model.parameters())
     if pruned is None:
-        return {**found, "parameters": left}
+        return found
+    left = sum(one.numel() for one in model.parameters())
     saved = saved_parameters(model, pruned)
     size = next(model.parameters()).element_size()
     kept = {"kept_experts": [list(layer) for layer in pruned.kept], "clusters": [list(layer) for layer in pruned.clusters]}
