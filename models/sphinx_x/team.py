@@ -9,6 +9,7 @@ one of the others dies. Not here: models over several machines.
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -216,6 +217,7 @@ def _meet(share: Share, device: torch.device, meeting: Path) -> None:
 
 def _follow(order: Order, share: Share, meeting: Path, threads: int, first: Connection) -> None:
     """What each of the other processes does: build its share, then answer along without being heard."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process hears it, too
     Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)  # sums must come out the same everywhere
     try:
