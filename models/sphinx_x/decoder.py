@@ -13,7 +13,7 @@ packed, H heads, K key-value heads, R = H / K, D channels a head.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, cast
 
 import torch
@@ -23,7 +23,8 @@ from transformers import PreTrainedModel
 
 from models.sphinx_x.attention import attend_both, attend_causally, repeats_heads
 from models.sphinx_x.layers import DecoderLayer
-from models.sphinx_x.ragged import Ragged, Storage, alike, runs
+from models.sphinx_x.ragged import Pool, Ragged, alike, runs
+from models.sphinx_x.rows import Part, Prefixes, Rows
 from models.sphinx_x.traffic import Traffic
 
 Attend = Callable[[int, Tensor | None, Tensor], Tensor | None]
@@ -42,65 +43,6 @@ GPU_SCORES = 2**28
 
 SPARE_CELLS = 16
 """Padding that suffixes may have on a CPU beside a quarter of their tokens, before they attend in parts: calls have a price."""
-
-ROOM = 32
-"""Own columns for replies at first; doubled whenever they are full, since most replies end early."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prefixes:
-    """Keys and values of what the questions of each group share: ``cache`` is [layers, 2, G, K, P, D]."""
-
-    cache: Tensor
-    lengths: tuple[int, ...]
-
-    def first(self, place: int, count: int) -> Tensor:
-        """A copy of keys and values of the first positions of one group: [layers, 2, K, count, D]."""
-        return self.cache[:, :, place, :, :count].clone()
-
-
-@dataclass(slots=True)
-class Rows:
-    """Questions in flight: G x Q slots, of which ``live`` hold one (slot = group * Q + place), in packed order.
-
-    Attributes:
-        own: what each slot has of its own, [layers, 2, G, K, Q, S, D]; suffixes end in the same column, replies go on from there.
-        column: own columns filled so far.
-        mask: 0 or -inf for every cached column, [G, 1, Q, 1, 1, P + S]; None if no column is padding.
-        positions: rotary position of each live row's next token, [len(live)].
-    """
-
-    prefix: Tensor
-    own: Tensor
-    column: int
-    mask: Tensor | None
-    positions: Tensor
-    live: list[int]
-    slots: Ragged
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Groups and slots a group."""
-        return self.own.shape[2], self.own.shape[4]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Neighbouring groups whose new tokens attend together, padded to ``table.columns`` new columns a slot.
-
-    Attributes:
-        tokens: where theirs lie among all new tokens.
-        table: how those fill the padded slots, G x Q rows.
-        prefix: keys and values they share, [layers, 2, G, K, P, D].
-        own: their own ones up to the new columns, these included, [layers, 2, G, K, Q, S, D].
-        mask: 0 or -inf, broadcast to [G, K, Q, R, T, P + S]; None if nothing is hidden.
-    """
-
-    tokens: slice
-    table: Ragged
-    prefix: Tensor
-    own: Tensor
-    mask: Tensor | None
 
 
 class Decoder:
@@ -135,8 +77,7 @@ class Decoder:
         self._on_cpu = self.device.type == "cpu"
         on_cpu = SPARSE_CHUNK if self._layers[0].is_sparse else DENSE_CHUNK
         self._chunk_tokens = on_cpu if self._on_cpu else GPU_CHUNK
-        self._prefix_storage = Storage(self.dtype, self.device)
-        self._own_storage = Storage(self.dtype, self.device)
+        self._pool = Pool(self.dtype, self.device)
         self.traffic = Traffic(0, 0)
         """What decoding steps have read so far."""
 
@@ -149,13 +90,13 @@ class Decoder:
         return linear(rms_norm(hidden, self._norm.shape, self._norm, self.eps), self._head).float()
 
     def prefill(self, sequences: Sequence[Tensor]) -> Prefixes:
-        """Run G prefixes and keep their keys and values (until the next call).
+        """Run G prefixes and keep their keys and values.
 
         Each is [length, width] embeddings, or the keys and values that `Prefixes.first` gave earlier, which are not run again.
         Prefixes of like length should stand together: so many as run together are padded to the longest of them.
         """
         lengths = [sequence.shape[-2] for sequence in sequences]
-        cache = self._prefix_storage.take(len(self._layers), 2, len(lengths), self.kv_heads, max(lengths), self.head_dim)
+        cache = self._pool.take(len(self._layers), 2, len(lengths), self.kv_heads, max(lengths), self.head_dim)
         new = [place for place, sequence in enumerate(sequences) if sequence.dim() == 2]
         for start, stop in runs(new, lengths, self._chunk_tokens):
             self._prefill(sequences[start:stop], lengths[start:stop], cache[:, :, start:stop])
@@ -192,26 +133,14 @@ class Decoder:
         Returns the rows, and the hidden states [len(wanted), width] of the suffix tokens at these places, all suffixes being
         counted through in the order given.
         """
-        groups, slots = len(suffixes), max(len(group) for group in suffixes)
-        lengths = [len(group[q]) if q < len(group) else 0 for group in suffixes for q in range(slots)]
-        columns = max(lengths)
-        starts = torch.tensor(prefixes.lengths, device=self.device).repeat_interleave(slots)
-        own = self._own_storage.take(len(self._layers), 2, groups, self.kv_heads, slots, columns + ROOM, self.head_dim)
-        live = [slot for slot, length in enumerate(lengths) if length]
-        counts = torch.tensor(lengths, device=self.device)
-        rows = Rows(
-            prefix=prefixes.cache,
-            own=own,
-            column=columns,
-            mask=self._padding(prefixes, counts, columns, own.shape[5], (groups, slots)),
-            positions=(starts + counts)[live],
-            live=live,
-            slots=self._slots(live, groups * slots),
-        )
-        offsets = torch.cat([torch.arange(length, device=self.device) for length in lengths if length])
-        positions = torch.repeat_interleave(starts, counts) + offsets
+        lengths = [[len(suffix) for suffix in group] for group in suffixes]
+        rows = Rows.of(prefixes, lengths, self._pool)
+        counts = torch.tensor([length for group in lengths for length in group], device=self.device)
+        ends = counts.cumsum(0)
+        # positions go on from each prefix: the last token of a suffix stands right before the row's next one
+        positions = torch.repeat_interleave(rows.positions - ends, counts) + torch.arange(int(ends[-1]), device=self.device)
         tokens = [token for group in suffixes for suffix in group for token in suffix]
-        parts = list(self._parts(rows, prefixes, [[len(suffix) for suffix in group] for group in suffixes]))
+        parts = list(self._parts(rows, prefixes, lengths))
         return rows, self._run(self.embed(tokens), positions, self._attending(parts), wanted)
 
     def _parts(self, rows: Rows, prefixes: Prefixes, lengths: Sequence[Sequence[int]]) -> Iterator[Part]:
@@ -239,75 +168,19 @@ class Decoder:
             )
             first += sum(padded)
 
-    def step(self, rows: Rows, tokens: Tensor) -> Tensor:
-        """Append one token a live row, [len(live)] ids, and return the hidden states [len(live), width]."""
-        if rows.column == rows.own.shape[5]:
-            _double(rows)
-        rows.column += 1
-        mask = None if rows.mask is None else rows.mask[..., : rows.prefix.shape[4] + rows.column]
-        part = Part(slice(None), rows.slots, rows.prefix, rows.own[..., : rows.column, :], mask)
-        self.traffic += Traffic(1, part.prefix.nbytes + part.own.nbytes)
-        hidden = self._run(self._embeddings[tokens], rows.positions, self._attending([part]))
-        rows.positions = rows.positions + 1
-        return hidden
+    def step(self, flights: Sequence[Rows], tokens: Tensor) -> Tensor:
+        """Append one token to each live row of all flights, and return the hidden states [rows, width].
 
-    def retire(self, rows: Rows, keep: Sequence[int]) -> None:
-        """Keep only these of the live rows (places in ``live``); memory is compacted once most slots are empty.
-
-        That overwrites the `Prefixes` that the rows were made from.
+        ``tokens`` are [rows] ids, flight by flight. All go through the linear layers together, and attend flight by flight.
         """
-        rows.live = [rows.live[place] for place in keep]
-        rows.positions = rows.positions[torch.tensor(keep, device=self.device)]
-        groups, slots = rows.shape
-        members: dict[int, list[int]] = {}
-        for slot in rows.live:
-            members.setdefault(slot // slots, []).append(slot % slots)
-        width = max(len(places) for places in members.values())
-        if 2 * len(members) * width <= groups * slots:
-            self._compact(rows, members, width)
-            groups, slots = rows.shape
-        rows.slots = self._slots(rows.live, groups * slots)
-
-    def _compact(self, rows: Rows, members: dict[int, list[int]], width: int) -> None:
-        """Copy the groups and slots that are still live to the front; empty slots repeat a live one."""
-        group = torch.tensor(list(members), device=self.device)
-        picked = [(places + [places[0]] * width)[:width] for places in members.values()]
-        slot = torch.tensor(picked, device=self.device)  # [G', Q']
-        filled = rows.own[..., : rows.column, :]
-        small = filled.new_empty(*rows.own.shape[:2], len(members), self.kv_heads, width, *rows.own.shape[5:])
-        # two index tensors apart from each other move to the front: [G', Q', layers, 2, K, column, D]
-        small[..., : rows.column, :] = filled[:, :, group[:, None], :, slot].permute(2, 3, 0, 4, 1, 5, 6)
-        rows.own = small
-        for place, old in enumerate(members):  # in place: they only ever move forward, and fresh memory costs more than a copy
-            if place != old:
-                rows.prefix[:, :, place] = rows.prefix[:, :, old]
-        rows.prefix = rows.prefix[:, :, : len(members)]
-        if rows.mask is not None:
-            rows.mask = rows.mask[group[:, None], :, slot].transpose(1, 2).contiguous()
-        rows.live = [g * width + q for g, places in enumerate(members.values()) for q in range(len(places))]
-
-    def _slots(self, live: Sequence[int], total: int) -> Ragged:
-        """The table of one new column: which packed row sits in which slot."""
-        if len(live) == total:
-            return Ragged(1)
-        cells = torch.tensor(live, device=self.device)
-        tokens = torch.zeros(total, dtype=torch.long, device=self.device)
-        tokens[cells] = torch.arange(len(live), device=self.device)
-        return Ragged(1, tokens, cells)
-
-    def _padding(self, prefixes: Prefixes, counts: Tensor, columns: int, room: int, shape: tuple[int, int]) -> Tensor | None:
-        """Hide prefix columns beyond a group's own length and own columns before a suffix begins."""
-        width = prefixes.cache.shape[4]
-        if all(length == width for length in prefixes.lengths) and bool((counts == columns).all()):
-            return None
-        groups, slots = shape
-        lengths = torch.tensor(prefixes.lengths, device=self.device).view(groups, 1, 1)
-        hidden = torch.zeros(groups, slots, width + room, dtype=torch.bool, device=self.device)
-        hidden[:, :, :width] = torch.arange(width, device=self.device) >= lengths
-        before = torch.arange(columns, device=self.device) < (columns - counts).view(groups, slots, 1)
-        hidden[:, :, width : width + columns] = before & (counts > 0).view(groups, slots, 1)
-        mask = torch.zeros(hidden.shape, dtype=self.dtype, device=self.device).masked_fill_(hidden, float("-inf"))
-        return mask.view(groups, 1, slots, 1, 1, width + room)
+        stops = accumulate(len(rows.live) for rows in flights)
+        parts = [rows.next_column(stop - len(rows.live)) for rows, stop in zip(flights, stops, strict=True)]
+        self.traffic += Traffic(1, sum(part.nbytes for part in parts))
+        positions = torch.cat([rows.positions for rows in flights])
+        hidden = self._run(self._embeddings[tokens], positions, self._attending(parts))
+        for rows in flights:
+            rows.positions = rows.positions + 1
+        return hidden
 
     def _attending(self, parts: Sequence[Part]) -> Attend:
         """New tokens attend to what is shared and to their own questions' columns, part by part."""
@@ -352,11 +225,3 @@ class Decoder:
             hidden = layer.add_attention(hidden, out)
             hidden = layer.add_feed_forward(hidden)
         return hidden[torch.tensor(wanted, device=self.device)] if self._whole and wanted else hidden
-
-
-def _double(rows: Rows) -> None:
-    """Twice as many own columns."""
-    more = rows.own.shape[5]
-    rows.own = torch.cat([rows.own, torch.empty_like(rows.own)], dim=5)
-    if rows.mask is not None:
-        rows.mask = torch.nn.functional.pad(rows.mask, (0, more))

@@ -1,14 +1,13 @@
 """The local engine: from a stream of requests to a stream of responses, batched, for one SPHINX-X model.
 
-A window of requests is taken from the stream with its pictures encoded (``pictures``); prompts are grouped by their pictures
-and batched by length (``schedule``); each batch decodes until its last reply ends (``decoder``, ``replies``). A picture that
-cannot be read, or a prompt that does not fit, becomes a failure of its own requests. Not here: what a task is, retries,
-storage. The keys and values of pictures are kept, so that one that comes back, in another window or benchmark, is not read
-twice. Two choices a reader may question. A batch is decoded to its end instead of being refilled as rows finish, because
-finished rows cost nothing here (they leave the packed tokens at once), and refilling could only shorten the decoding steps: a
-tenth of the CPU time of ``nano`` on the mini suite, beside four tenths for prefixes, an eighth for suffixes and the rest for
-pictures. And where two tokens are so close that rounding decides, which differs from batch to batch, the request is run once
-more on its own by transformers' forward pass, and that decides.
+A window of requests is taken from the stream with its pictures encoded (``pictures``); prompts are grouped by their pictures and
+put in order (``schedule``); as many as fit are begun together and decoded side by side, and the next of the window join them as
+soon as enough replies have ended (``flights``, ``decoder``, ``replies``). A picture that cannot be read, or a prompt that does
+not fit, becomes a failure of its own requests. Not here: what a task is, retries, storage. The keys and values of pictures are
+kept, so that one that comes back, in another window or benchmark, is not read twice. Two choices a reader may question. A window
+is decoded to its end before the next is begun, because the stream may wait for replies before it goes on. And where two tokens
+are so close that rounding decides, which differs from batch to batch, the request is run once more on its own by transformers'
+forward pass, and that decides.
 """
 
 from __future__ import annotations
@@ -26,13 +25,15 @@ from torch import Tensor
 from harness.errors import ConfigError
 from harness.types import Failure, Request, Response, Text
 from models.sphinx_x.cut import ALONE, Share
-from models.sphinx_x.decoder import Decoder, Prefixes, Rows
+from models.sphinx_x.decoder import Decoder
+from models.sphinx_x.flights import Flight, room
 from models.sphinx_x.kept import Kept, memory_for
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.pictures import Pictures, Visual, views_together
 from models.sphinx_x.replies import Replies, Reply, close_calls
 from models.sphinx_x.routing import Asked, Detail, Tracer, TracingDecoder
-from models.sphinx_x.schedule import Group, Prompt, group_of, plan
+from models.sphinx_x.rows import Prefixes, Rows
+from models.sphinx_x.schedule import Group, Prompt, Waiting, group_of
 from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.traffic import Traffic
@@ -127,7 +128,7 @@ class Engine:
         self,
         requests: Iterable[Request],
         prompts_of: Callable[[Request, int], list[Prompt] | Failure],
-        answer: Callable[[Sequence[Group], Visual], list[Answered]],
+        answer: Callable[[Waiting, Visual], Iterator[Answered]],
     ) -> Iterator[Response]:
         """Turn requests into prompts, run these in batches, and join the answers of each request."""
         for window, visual in self._pictures.windows(requests, self.options.window):
@@ -141,11 +142,10 @@ class Engine:
                     continue
                 parts[number] = [None] * len(found)
                 prompts += [prompt.numbered(number, index) for index, prompt in enumerate(found)]
-            for batch in plan(prompts, self.options.max_batch, self.options.batch_tokens):
-                for prompt, response in answer(batch, visual):
-                    parts[prompt.number][prompt.index] = response
-                    if all(parts[prompt.number]):
-                        yield _joined([part for part in parts.pop(prompt.number) if part])
+            for prompt, response in answer(Waiting(prompts, self.options.max_batch), visual):
+                parts[prompt.number][prompt.index] = response
+                if all(parts[prompt.number]):
+                    yield _joined([part for part in parts.pop(prompt.number) if part])
 
     def _open_prompts(self, request: Request, visual: int) -> list[Prompt] | Failure:
         """The one prompt of a request that wants a reply."""
@@ -243,31 +243,57 @@ class Engine:
         return Asked(name, views, group.shared, [len(prompt.ids) - group.shared for prompt in group.prompts], kept)
 
     @torch.inference_mode()
-    def _generate(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
-        """Decode one batch to its end."""
-        started = time.perf_counter()
-        rows, prompts, logits = self._begin(batch, visual)
-        live = replies = [Reply(prompt) for prompt in prompts]
-        places = list(range(len(replies)))  # of the live ones among all
-        while True:
-            tokens = self._next(logits, live)
-            keep = [
-                place
-                for place, (reply, token) in enumerate(zip(live, tokens.tolist(), strict=True))
-                if self._replies.append(reply, token)
-            ]
-            if not keep:
-                break
-            if len(keep) < len(live):
-                live, places = [live[place] for place in keep], [places[place] for place in keep]
-                tokens = tokens[torch.tensor(keep, device=tokens.device)]
-                self._decoder.retire(rows, keep)
-            if self._tracer:
-                self._tracer.step(places)
-            logits = self._decoder.logits(self._decoder.step(rows, tokens))
-        traces = list(self._tracer.traces()) if self._tracer else [{}] * len(replies)
-        share = (time.perf_counter() - started) / len(replies)
-        return [(reply.prompt, self._response(reply, share, own)) for reply, own in zip(replies, traces, strict=True)]
+    def _generate(self, waiting: Waiting, visual: Visual) -> Iterator[Answered]:
+        """Decode what waits; the next prompts board as soon as enough replies have ended."""
+        flights: list[Flight] = []
+        while waiting or flights:
+            started = time.perf_counter()
+            batch = waiting.take(*self._room(flights), some=not flights)
+            if batch:
+                rows, prompts, logits = self._begin(batch, visual)
+                grown = [Flight(rows, [Reply(prompt) for prompt in prompts], sum(group.positions for group in batch))]
+                flights += grown
+            else:
+                grown, logits = flights, self._step(flights)
+            ended = self._grow(grown, logits, started)
+            yield from self._answers(ended, grown[0])
+            flights = [flight for flight in flights if flight.live]
+
+    def _room(self, flights: Sequence[Flight]) -> tuple[int, int]:
+        """Rows and positions of prompts that may join the flights; a trace is of one flight."""
+        if self._tracer and flights:
+            return 0, 0
+        return room(flights, self.options.max_batch, self.options.batch_tokens)
+
+    def _step(self, flights: Sequence[Flight]) -> Tensor:
+        """Logits of what follows in all flights, [live, vocabulary]."""
+        if self._tracer:
+            self._tracer.step(flights[0].live)
+        tokens = torch.cat([flight.tokens for flight in flights])
+        return self._decoder.logits(self._decoder.step([flight.rows for flight in flights], tokens))
+
+    def _grow(self, flights: Sequence[Flight], logits: Tensor, started: float) -> list[Reply]:
+        """Give every live reply its next token, and return those that end with it."""
+        live = [flight.replies[place] for flight in flights for place in flight.live]
+        tokens = self._next(logits, live)
+        goes_on = [self._replies.append(reply, token) for reply, token in zip(live, tokens.tolist(), strict=True)]
+        first = 0
+        for flight in flights:
+            own = slice(first, first + len(flight.live))
+            first = own.stop
+            flight.go_on(tokens[own], goes_on[own])
+        share = (time.perf_counter() - started) / len(live)
+        for reply in live:
+            reply.seconds += share
+        return [reply for reply, on in zip(live, goes_on, strict=True) if not on]
+
+    def _answers(self, ended: Sequence[Reply], flight: Flight) -> Iterator[Answered]:
+        """What goes out: replies as they end, or all of the flight with their traces once it has landed."""
+        if not self._tracer:
+            yield from ((reply.prompt, self._response(reply, {})) for reply in ended)
+        elif not flight.live:
+            for reply, traces in zip(flight.replies, self._tracer.traces(), strict=True):
+                yield reply.prompt, self._response(reply, traces)
 
     def _next(self, logits: Tensor, live: Sequence[Reply]) -> Tensor:
         """The next token of each live reply, [n] ids: the first process's choice where there are several."""
@@ -288,22 +314,28 @@ class Engine:
         sequence = self._model.splice(pictures, [*reply.prompt.ids, *reply.ids])
         return int(self._model(sequence[None], use_cache=False, logits_to_keep=1).logits[0, -1].argmax())
 
-    def _response(self, reply: Reply, seconds: float, traces: Mapping[str, bytes]) -> Response:
+    def _response(self, reply: Reply, traces: Mapping[str, bytes]) -> Response:
         return Response(
             key=reply.prompt.request.key,
             text=self._replies.text(reply),
             finish_reason=reply.finished or "length",
             prompt_tokens=reply.prompt.positions,
             completion_tokens=len(reply.ids),
-            seconds=seconds,
+            seconds=reply.seconds,
             traces=traces,
         )
 
-    @torch.inference_mode()
-    def _weigh(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
+    def _weigh(self, waiting: Waiting, visual: Visual) -> Iterator[Answered]:
         """Log-probability of each prompt's tail, given all before it."""
+        while waiting:
+            yield from self._weighed(waiting.take(self.options.max_batch, self.options.batch_tokens), visual)
+
+    @torch.inference_mode()
+    def _weighed(self, batch: Sequence[Group], visual: Visual) -> list[Answered]:
+        """The same of one batch."""
         started = time.perf_counter()
-        _, prompts, logits = self._begin(batch, visual)
+        rows, prompts, logits = self._begin(batch, visual)
+        rows.release()
         tails = [token for prompt in prompts for token in prompt.ids[len(prompt.ids) - prompt.tail :]]
         picked = torch.tensor(tails, device=logits.device)[:, None]
         said = logits.log_softmax(dim=-1).gather(1, picked)[:, 0].tolist()

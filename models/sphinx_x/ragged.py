@@ -47,18 +47,39 @@ class Ragged:
         return padded if self.cells is None else padded.index_select(0, self.cells)
 
 
-class Storage:
-    """Memory that is taken once and handed out again and again, so that no batch pays for fresh pages."""
+LOOSE = 4
+"""Memory of a `Pool` is handed out for pieces down to this part of it."""
+
+
+class Pool:
+    """Memory that is handed out, given back, and handed out again, so that no batch pays for fresh pages.
+
+    What waits here is never more than the largest piece so far. On a GPU nothing does: torch itself keeps what is let go there.
+    """
 
     def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
-        self._flat = torch.empty(0, dtype=dtype, device=device)
+        self._dtype, self._device = dtype, device
+        self._waiting: list[Tensor] = []  # flat, the longest waiting first
+        self._largest = 0
 
     def take(self, *shape: int) -> Tensor:
-        """An uninitialised tensor of this shape; it overwrites what was handed out before."""
+        """An uninitialised tensor of this shape, contiguous, that nobody else has."""
         size = torch.Size(shape).numel()
-        if self._flat.numel() < size:
-            self._flat = torch.empty(size + size // 4, dtype=self._flat.dtype, device=self._flat.device)
-        return self._flat[:size].view(shape)
+        fitting = [place for place, flat in enumerate(self._waiting) if size <= flat.numel() <= LOOSE * size]
+        if fitting:
+            flat = self._waiting.pop(min(fitting, key=lambda place: self._waiting[place].numel()))
+        else:
+            flat = torch.empty(size if self._device.type == "cuda" else size + size // 4, dtype=self._dtype, device=self._device)
+            self._largest = max(self._largest, flat.numel())
+        return flat[:size].view(shape)
+
+    def give(self, taken: Tensor) -> None:
+        """Take back what was handed out, or a view of it: all that shares its memory may be overwritten from now on."""
+        if self._device.type == "cuda":
+            return
+        self._waiting.append(torch.empty(0, dtype=self._dtype).set_(taken.untyped_storage()))
+        while sum(flat.numel() for flat in self._waiting) > self._largest:
+            del self._waiting[0]
 
 
 def runs(places: Sequence[int], lengths: Sequence[int], tokens: int) -> Iterator[tuple[int, int]]:

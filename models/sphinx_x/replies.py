@@ -30,11 +30,12 @@ CLOSE_ELSEWHERE = 1e-3
 
 @dataclass(slots=True)
 class Reply:
-    """A reply as it grows."""
+    """A reply as it grows; ``seconds`` is its share of the time that it was in the air."""
 
     prompt: Prompt
     ids: list[int] = field(default_factory=list)
     finished: FinishReason | None = None
+    seconds: float = 0.0
 
 
 class Replies:

@@ -27,8 +27,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from harness.traces import packed
-from models.sphinx_x.decoder import Decoder, Prefixes, Rows
+from models.sphinx_x.decoder import Decoder
 from models.sphinx_x.kept import Kept
+from models.sphinx_x.rows import Prefixes, Rows
 
 TRACE, TOKENS = "routing", "routing_tokens"
 
@@ -101,9 +102,9 @@ class TracingDecoder(Decoder):
         self.own = [routes]
         return found
 
-    def step(self, rows: Rows, tokens: Tensor) -> Tensor:
-        """As `Decoder.step`."""
-        hidden, routes = self._watched(super().step, rows, tokens)
+    def step(self, flights: Sequence[Rows], tokens: Tensor) -> Tensor:
+        """As `Decoder.step`, of the last batch alone."""
+        hidden, routes = self._watched(super().step, flights, tokens)
         self.own.append(routes)
         return hidden
 

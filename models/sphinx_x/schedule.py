@@ -7,6 +7,7 @@ declare which part of a template is shared.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -56,6 +57,11 @@ class Group:
     def prefix(self) -> int:
         """Positions of what is shared."""
         return self.prompts[0].visual + self.shared
+
+    @property
+    def positions(self) -> int:
+        """Positions that the prompts take together."""
+        return self.prefix + len(self.prompts) * self.suffix
 
     @property
     def reread(self) -> int:
@@ -110,36 +116,42 @@ def common_prefix(prompts: Sequence[Prompt]) -> int:
     return min(same, *(len(prompt.ids) - prompt.tail - 1 for prompt in prompts))
 
 
-def plan(prompts: Sequence[Prompt], max_rows: int, max_tokens: int) -> list[list[Group]]:
-    """Batches of at most ``max_rows`` prompts (empty slots counted) and ``max_tokens`` positions of prompts, one group at least.
+class Waiting:
+    """Groups of prompts in the order in which they are to run.
 
-    Groups are sorted by how many prompts they have, the length of their prefix, and how long replies may get, so that few slots
-    are empty and little is padding; within a batch by the length of their prefix.
+    They are sorted by how many prompts they have, the length of their prefix, and how long replies may get, so that few slots
+    are empty and little is padding.
     """
-    by_media: dict[str, list[Prompt]] = {}
-    for prompt in prompts:
-        by_media.setdefault(prompt.group, []).append(prompt)
-    groups: list[Group] = []
-    for members in by_media.values():
-        members.sort(key=lambda prompt: (prompt.room, len(prompt.ids)))
-        for start in range(0, len(members), max_rows):
-            part = tuple(members[start : start + max_rows])
-            groups.append(Group(part, common_prefix(part)))
-    groups.sort(key=lambda group: (len(group.prompts), group.prefix // 8, group.room, group.prefix, group.suffix))
-    return [sorted(batch, key=lambda group: group.prefix) for batch in _fill(groups, max_rows, max_tokens)]
 
+    def __init__(self, prompts: Sequence[Prompt], max_rows: int) -> None:
+        """Group prompts by their pictures, at most ``max_rows`` together."""
+        by_media: dict[str, list[Prompt]] = {}
+        for prompt in prompts:
+            by_media.setdefault(prompt.group, []).append(prompt)
+        groups: list[Group] = []
+        for members in by_media.values():
+            members.sort(key=lambda prompt: (prompt.room, len(prompt.ids)))
+            for start in range(0, len(members), max_rows):
+                part = tuple(members[start : start + max_rows])
+                groups.append(Group(part, common_prefix(part)))
+        groups.sort(key=lambda group: (len(group.prompts), group.prefix // 8, group.room, group.prefix, group.suffix))
+        self._groups = deque(groups)
 
-def _fill(groups: Sequence[Group], max_rows: int, max_tokens: int) -> Iterator[list[Group]]:
-    batch: list[Group] = []
-    tokens = slots = 0
-    for group in groups:
-        needed = group.prefix + len(group.prompts) * group.suffix
-        width = max(slots, len(group.prompts))
-        if batch and (width * (len(batch) + 1) > max_rows or tokens + needed > max_tokens):
-            yield batch
-            batch, tokens, width = [], 0, len(group.prompts)
-        batch.append(group)
-        tokens += needed
-        slots = width
-    if batch:
-        yield batch
+    def __bool__(self) -> bool:
+        """Whether any are left."""
+        return bool(self._groups)
+
+    def take(self, rows: int, tokens: int, *, some: bool = True) -> list[Group]:
+        """The next groups that fit into ``rows`` (empty slots counted) and ``tokens``, sorted by the length of their prefix.
+
+        ``some``: one group at least, if any is left.
+        """
+        batch: list[Group] = []
+        slots = 0
+        while self._groups:
+            group = self._groups[0]
+            slots, tokens = max(slots, len(group.prompts)), tokens - group.positions
+            if (batch or not some) and (slots * (len(batch) + 1) > rows or tokens < 0):
+                break
+            batch.append(self._groups.popleft())
+        return sorted(batch, key=lambda group: group.prefix)

@@ -20,7 +20,7 @@ from harness.types import FileSource, FramePlan, Generation, Image, Request, Res
 from models.sphinx_x.engine import Engine, EngineOptions
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.replies import sample
-from models.sphinx_x.schedule import Prompt, common_prefix, group_of, plan, windows
+from models.sphinx_x.schedule import Prompt, Waiting, common_prefix, group_of, windows
 from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tiling import views_of_prompt
 from models.sphinx_x.tokenizer import Tokenizer
@@ -305,8 +305,11 @@ def prompts(draw: st.DrawFn) -> list[Prompt]:
 
 
 @given(prompts(), st.integers(1, 9), st.integers(1, 200))
-def test_a_plan_holds_every_prompt_once_within_its_bounds(given_prompts: list[Prompt], rows: int, tokens: int) -> None:
-    batches = plan(given_prompts, rows, tokens)
+def test_batches_hold_every_prompt_once_within_their_bounds(given_prompts: list[Prompt], rows: int, tokens: int) -> None:
+    waiting = Waiting(given_prompts, rows)
+    batches = []
+    while waiting:
+        batches.append(waiting.take(rows, tokens, some=False) or waiting.take(rows, tokens))
     planned = [prompt.number for batch in batches for group in batch for prompt in group.prompts]
     assert sorted(planned) == list(range(len(given_prompts)))
     for batch in batches:

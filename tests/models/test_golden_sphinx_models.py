@@ -188,7 +188,7 @@ def test_greedy_steps_of_the_engine(folder: Path, kind: str) -> None:
         logits = decoder.logits(hidden)
         found.append(logits[0].clone())
         ids = [*ids, int(logits[0].argmax())]
-        hidden = decoder.step(rows, torch.tensor(ids[-1:]))
+        hidden = decoder.step([rows], torch.tensor(ids[-1:]))
     assert ids == case[f"{kind}.tokens"][0].tolist()
     torch.testing.assert_close(torch.stack(found), case[f"{kind}.logits"], atol=PICTURE if kind == "gen_img" else GIVEN, rtol=0)
 
