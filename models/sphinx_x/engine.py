@@ -12,7 +12,6 @@ forward pass, and that decides.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,22 +22,20 @@ import torch
 from torch import Tensor
 
 from harness.errors import ConfigError
-from harness.types import Failure, Request, Response, Text
+from harness.types import Failure, Request, Response
 from models.sphinx_x.cut import ALONE, Share
 from models.sphinx_x.decoder import Decoder
 from models.sphinx_x.flights import Flight, room
 from models.sphinx_x.kept import Kept, memory_for
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.pictures import Pictures, Visual, views_together
+from models.sphinx_x.prompts import Prompts
 from models.sphinx_x.replies import Replies, Reply, close_calls
 from models.sphinx_x.routing import Asked, Detail, Tracer, TracingDecoder
 from models.sphinx_x.rows import Prefixes, Rows
 from models.sphinx_x.schedule import Group, Prompt, Waiting, group_of
-from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tokenizer import Tokenizer
 from models.sphinx_x.traffic import Traffic
-
-log = logging.getLogger(__name__)
 
 PREFIX_BYTES = 256 * 2**20
 """Memory that the keys and values of pictures may take on a CPU (`kept.memory_for`)."""
@@ -50,7 +47,7 @@ class EngineOptions:
 
     Attributes:
         max_batch: prompts decoded side by side.
-        batch_tokens: positions of the prompts in one batch.
+        batch_tokens: positions of these prompts.
         window: requests taken from the stream before batches are planned.
         threads: workers that decode pictures ahead; 0 decodes them when they are needed.
         encode_batch: views that go through the encoders together, about; by default 64 small ones or 32 (`views_together`).
@@ -89,7 +86,6 @@ class Engine:
         self.options = options or EngineOptions()
         self._share = share
         self._model = model.eval()
-        self._tokenizer = tokenizer
         self._replies = Replies(tokenizer)
         self._tracer: Tracer | None = None
         if self.options.trace_routing == "none":
@@ -102,6 +98,7 @@ class Engine:
         self._pictures = Pictures(model, self.options.threads, self.options.encode_batch or views_together(model.variant))
         if self._tracer:
             self._pictures.views = {}
+        self._prompts = Prompts(tokenizer, self._decoder.max_positions, self.options.long_prompts == "cut")
         self._prefixes = Kept(memory_for(self._decoder.device, PREFIX_BYTES))
 
     @property
@@ -110,19 +107,19 @@ class Engine:
         return self._decoder.traffic
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Response]:
-        """Yield one response a request, batch by batch."""
-        return self._serve(requests, self._open_prompts, self._generate)
+        """Yield one response a request, as replies end; with traces, as batches do, of which one is decoded at a time."""
+        return self._serve(requests, self._prompts.of_reply, self._generate)
 
     def loglikelihood(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Yield responses whose ``logprobs`` are the summed log-probabilities (nats) of the request's choices as replies.
 
         A choice's tokens are those that follow the open prompt when both are encoded as one; the end signal is not weighed.
         """
-        return self._serve(requests, self._choice_prompts, self._weigh)
+        return self._serve(requests, self._prompts.of_choices, self._weigh)
 
     def prompt_tokens(self, request: Request) -> int:
         """Positions of one prompt; its pictures are opened but not encoded. Raises `MediaError`."""
-        return len(self._tokenizer.encode_prompt(_question(request))) + self._pictures.positions(request)
+        return len(self._prompts.asked(request)) + self._pictures.positions(request)
 
     def _serve(
         self,
@@ -146,45 +143,6 @@ class Engine:
                 parts[prompt.number][prompt.index] = response
                 if all(parts[prompt.number]):
                     yield _joined([part for part in parts.pop(prompt.number) if part])
-
-    def _open_prompts(self, request: Request, visual: int) -> list[Prompt] | Failure:
-        """The one prompt of a request that wants a reply."""
-        room = request.generation.max_new_tokens
-        if room < 1:
-            return Failure(kind="model", message=f"sample {request.sample_id}: max_new_tokens={room} leaves no reply")
-        return self._fitted(request, self._tokenizer.encode_prompt(_question(request)), visual, room)
-
-    def _choice_prompts(self, request: Request, visual: int) -> list[Prompt] | Failure:
-        """A prompt for each choice, with the choice as its reply."""
-        if not request.choices:
-            return Failure(kind="model", message=f"sample {request.sample_id}: has no choices to weigh")
-        question = _question(request)
-        asked = self._tokenizer.encode_prompt(question)
-        prompts: list[Prompt] = []
-        for choice in request.choices:
-            said = answer_piece(choice).removesuffix(STOP)
-            ids = [asked[0], *self._tokenizer.encode(open_prompt(question) + said)]
-            same = next((place for place, pair in enumerate(zip(asked, ids, strict=False)) if pair[0] != pair[1]), len(asked))
-            found = self._fitted(request, ids, visual, 0, tail=max(1, len(ids) - same))
-            if isinstance(found, Failure):
-                return found
-            prompts += found
-        return prompts
-
-    def _fitted(self, request: Request, ids: list[int], visual: int, room: int, *, tail: int = 0) -> list[Prompt] | Failure:
-        """The prompt, if it leaves room for its reply; else what `EngineOptions.long_prompts` says."""
-        limit = self._decoder.max_positions
-        excess = visual + len(ids) + room - limit
-        if excess > 0:
-            problem = (
-                f"sample {request.sample_id}: {visual} visual and {len(ids)} text tokens and {room} for the reply "
-                f"exceed the model's {limit} positions"
-            )
-            if self.options.long_prompts == "fail" or excess > len(ids) - tail - 2:
-                return Failure(kind="length", message=problem)
-            log.warning("%s; its text was cut by %d tokens from the left", problem, excess)
-            ids = [ids[0], *ids[1 + excess :]]
-        return [Prompt(request, tuple(ids), group_of(request), visual, room, tail)]
 
     def _begin(self, batch: Sequence[Group], visual: Visual) -> tuple[Rows, list[Prompt], Tensor]:
         """Run the prompts of a batch.
@@ -348,11 +306,6 @@ class Engine:
             )
             answered.append((prompt, response))
         return answered
-
-
-def _question(request: Request) -> str:
-    """All text parts, a line each; pictures always stand before them, as in training."""
-    return "\n".join(part.text for part in request.parts if isinstance(part, Text))
 
 
 def _joined(parts: Sequence[Response]) -> Response:
