@@ -164,11 +164,11 @@ def _law(rows: Sequence[Mapping[str, Any]]) -> tuple[Verdict, str]:
         return "not tested", f"Refused: {refused}."
     law = {row["law"]: row for row in rows}
     power, saturating = law["power"], law["saturating"]
-    better = saturating["left_out_error"] < power["left_out_error"]
-    return "supported" if better else "contradicted", (
+    low, high = saturating["lead_low"], saturating["lead_high"]
+    return "supported" if low > 0 else "contradicted" if high < 0 else "undecided", (
         f"Fitted without the largest, the power law misses it by {power['left_out_error']:.1f} points, the saturating law by "
-        f"{saturating['left_out_error']:.1f}; the power law's exponent is {power['exponent']:.3f} "
-        f"[{power['low']:.3f}, {power['high']:.3f}]."
+        f"{saturating['left_out_error']:.1f}, nearer by {saturating['lead']:+.1f} [{low:+.1f}, {high:+.1f}]. The power law's "
+        f"exponent is {power['exponent']:.3f} [{power['low']:.3f}, {power['high']:.3f}]."
     )
 
 

@@ -13,7 +13,7 @@ from harness.errors import ResultError
 from harness.metrics.aggregate import Estimate
 from harness.results import Result
 from reports.studies.build import build_study
-from reports.studies.scaling import STUDY, _published
+from reports.studies.scaling import STUDY, _laws, _published
 from reports.studies.scaling_fits import fits, slopes
 from reports.studies.study import Options
 
@@ -46,11 +46,21 @@ def test_a_planted_power_law_is_found() -> None:
     found = law_of(grown(lambda size, _: 150 * (size / 100) ** -0.3), "parameters")
     assert found.loc["power", "low"] < 0.3 < found.loc["power", "high"]
     assert found.loc["power", "left_out_error"] < 3
+    assert not found.loc["saturating", "lead_low"] > 0, "a floor that is not there foretells nothing better"
 
 
 def test_a_planted_floor_is_foretold_by_the_saturating_law_only() -> None:
     found = law_of(grown(lambda size, _: 60 + 90 * (size / 100) ** -1.0, noise=0.1), "parameters")
     assert found.loc["saturating", "left_out_error"] < 1 < found.loc["power", "left_out_error"]
+    assert 0 < found.loc["saturating", "lead_low"] < found.loc["saturating", "lead"] < found.loc["saturating", "lead_high"]
+
+
+def test_which_law_foretells_better_is_undecided_where_seeds_decide() -> None:
+    found = fits(grown(lambda size, _: 60 + 90 * (size / 100) ** -1.0, noise=20), QUICK)
+    row = found[found["axis"] == "parameters"].set_index("law").loc["saturating"]
+    assert row["lead_low"] < 0 < row["lead_high"]
+    verdicts = {finding.hypothesis: finding.verdict for finding in _laws({"fits": found})}
+    assert verdicts["A saturating law foretells the largest dense models along parameters better than a power law"] == "undecided"
 
 
 def test_too_few_points_are_refused_with_the_number_needed() -> None:
