@@ -76,6 +76,7 @@ class Objective(nn.Module):
 
     def embeddings(self, batch: MicroBatch) -> Tensor:
         """Spliced and padded rows [n, t, width]."""
+        unused = self._unused()  # first, so that the backward pass completes these gradients last, and in one order everywhere
         texts = self.model.embed(batch.ids).split(batch.cuts)
         visual = iter(self.model.encode(batch.views))
         pieces = [
@@ -84,7 +85,7 @@ class Objective(nn.Module):
         ]
         ends = [0, *accumulate(batch.rows)]
         rows = [torch.cat(pieces[first:last]) for first, last in pairwise(ends)]
-        return pad_sequence(rows, batch_first=True) + self._unused()
+        return pad_sequence(rows, batch_first=True) + unused
 
     def _unused(self) -> Tensor:
         """Zero, with a gradient of zero for what a batch without pictures does not touch: processes must agree on who has one."""

@@ -34,7 +34,6 @@ from models.sphinx_x.train.recipe import RecipeConfig
 from models.sphinx_x.train.sampler import learning_rate
 from models.sphinx_x.train.snapshots import Snapshot, Standing, save_snapshot
 from models.sphinx_x.train.upcycle import initialise
-from models.sphinx_x.train.zero import InOrder
 from models.sphinx_x.variants import find_variant
 
 log = logging.getLogger("riddle.train")
@@ -125,8 +124,7 @@ class _Run:
         if grid.cut:
             cut_language_model(model, grid, self.folder / ".cut")
         weight = variant.backbone.load_balance if config.load_balance < 0 else config.load_balance
-        kind = InOrder if config.parallel.engine == "deepspeed" else Objective
-        objective = kind(model, weight, train_encoders=config.train_encoders).train()
+        objective = Objective(model, weight, train_encoders=config.train_encoders).train()
         if config.parallel.zero != 3:  # which moves weights to the device one by one
             objective.to(grid.device)
         if config.precision == "bf16" and not config.train_encoders:

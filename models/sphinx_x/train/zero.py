@@ -2,10 +2,11 @@
 
 Both stages need every process to do the same in the same order, while pictures differ from process to process: one has tiles
 that are skipped, another a micro-batch without pictures. Stage 2 fills buckets with gradients as they arrive and sums buckets
-position by position, without a look at what lies there, so `InOrder` makes them arrive alike. Stage 3 gathers weights module by
-module and compares the order of modules over processes, so the visual part (encoders, projection, single tokens), which is
-called as often as there are views, is kept whole between updates and out of its sight. The language model is called once a
-micro-batch everywhere, its experts as one module. Not here: plain torch and its fully sharded data parallel (``engines``).
+position by position, without a look at what lies there, so `Objective.embeddings` lets them arrive alike. Stage 3 gathers
+weights module by module and compares the order of modules over processes, so the visual part (encoders, projection, single
+tokens), which is called as often as there are views, is kept whole between updates and out of its sight. The language model is
+called once a micro-batch everywhere, its experts as one module. Not here: plain torch and its fully sharded data parallel
+(``engines``).
 """
 
 from __future__ import annotations
@@ -24,26 +25,12 @@ from torch.nn.functional import pad
 
 from harness.errors import ConfigError
 from models.sphinx_x.train.engines import MOMENTS, WEIGHT, Read, adamw
-from models.sphinx_x.train.examples import MicroBatch
 from models.sphinx_x.train.objective import Objective
 from models.sphinx_x.train.parallel import Grid
 from models.sphinx_x.train.recipe import RecipeConfig
 
 KEPT = 10**5
 """Weights of the language model with at most so many elements (norms) are not cut in stage 3 (DeepSpeed's own default)."""
-
-
-class InOrder(Objective):
-    """An objective whose visual gradients arrive in one order, with pictures or without.
-
-    The backward pass takes first what the forward pass did last, so what was done before all else, here a use of each visual
-    weight, completes their gradients.
-    """
-
-    def embeddings(self, batch: MicroBatch) -> Tensor:
-        """Spliced and padded rows [n, t, width]."""
-        first = self._unused()
-        return super().embeddings(batch) + first
 
 
 class Zero2Engine:
