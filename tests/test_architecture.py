@@ -28,8 +28,9 @@ LIGHT = [
     "harness/build.py", "harness/plan.py", "harness/conventions.py",
     "harness/prompts.py", "harness/boxes.py", "harness/data/sources.py", "harness/data/steps.py",
     "models/__init__.py", "models/sphinx_x/__init__.py", "models/sphinx_x/plugin.py", "models/hf_chat.py",
+    "models/sphinx_x/inference/__init__.py", "models/sphinx_x/bench/__init__.py",
     "models/vllm_chat.py", "models/openai_chat.py", "models/chat_protocol.py", "tasks/__init__.py", "reports/__init__.py",
-    *(f"models/sphinx_x/{name}.py" for name in ("axes", "encoders", "variants", "geometry", "anatomy", "bench_views")),
+    *(f"models/sphinx_x/{name}.py" for name in ("axes", "encoders", "variants", "geometry", "anatomy", "bench/views")),
     *(str(file.relative_to(ROOT)) for folder in ("harness/commands", "harness/parsers", "harness/metrics", "tasks")
       for file in sorted((ROOT / folder).glob("*.py"))),
 ]  # fmt: skip
@@ -68,7 +69,7 @@ def test_rooms_import_only_what_they_may(room):
 def test_the_model_is_not_taught_by_its_training():
     """Training imports the model, never the reverse: evaluating needs nothing of training."""
     folder = ROOT / "models" / "sphinx_x"
-    for file in sorted(folder.glob("*.py")):
+    for file in sorted([*folder.glob("*.py"), *(folder / "inference").glob("*.py")]):
         reached = [name for name in imports(ast.parse(file.read_text(encoding="utf-8"))) if "sphinx_x.train" in name]
         assert not reached, f"{file.relative_to(ROOT)} imports {reached}"
 

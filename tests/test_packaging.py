@@ -23,7 +23,7 @@ def test_the_core_installs_without_torch():
     assert not names(PROJECT["dependencies"]) & {"torch", "transformers", "tokenizers", "safetensors", "av"}
     assert "torch" in names(PROJECT["optional-dependencies"]["local"])
     extras = {"local", "train", "train-deepspeed", "train-logs", "video", "bridges", "corpus", "api", "serve", "vllm", "dev"}
-    extras |= {"ray", "remote", "search", "slurm"}
+    extras |= {"jobs", "ray", "remote", "search", "slurm"}
     assert set(PROJECT["optional-dependencies"]) == extras
 
 
@@ -37,7 +37,7 @@ def test_constraints_pin_everything_that_is_required_and_nothing_but_versions():
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines), "names and versions only"
     pinned = names(lines)
     extras = PROJECT["optional-dependencies"]
-    installed = ("local", "train", "video", "corpus", "serve", "dev")
+    installed = ("local", "train", "video", "corpus", "api", "serve", "jobs", "dev")
     wanted = names([*PROJECT["dependencies"], *(one for name in installed for one in extras[name])])
     assert wanted - {"riddle-eval"} <= pinned
     assert "antlr4-python3-runtime==4.9.3" in lines

@@ -1,7 +1,7 @@
 """From a folder of weights and a few settings to a model that can be asked: loaded, pruned, placed; and what names it.
 
 Not here: all settings that a user may give (``plugin``), how folders are read (``checkpoint``), how replies are made
-(``engine``).
+(``inference``).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from harness.errors import ConfigError
 from models.local import compute_exactly, device_of, digest_of
 from models.sphinx_x import checkpoint, pruning
 from models.sphinx_x.anatomy import idle_parameters, parameters
-from models.sphinx_x.cut import ALONE, Share
-from models.sphinx_x.int8 import quantise
+from models.sphinx_x.inference.cut import ALONE, Share
+from models.sphinx_x.inference.int8 import quantise
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.template import answer_piece, conversation
 from models.sphinx_x.tokenizer import Tokenizer

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from harness.errors import ConfigError
-from models.sphinx_x.cut import ALONE, Share, Shared, cut
+from models.sphinx_x.inference.cut import ALONE, Share, Shared, cut
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.sources import INDEX_SUFFIX, Converted, Memory, Piece, Safetensors, Source, fill, misfits, parts, refuse
 from models.sphinx_x.sources import without_memory as _without_memory
@@ -158,7 +158,7 @@ def load(
     Args:
         folder: where it lies.
         active_experts: experts a token is routed to; by default as trained.
-        expert_cache: leave the experts in the folder's file; so many a layer come into memory (``offload``).
+        expert_cache: leave the experts in the folder's file; so many a layer come into memory (``inference.offload``).
         share: the part of the language model that this process gets (``cut``).
         dtype: precision in which weights come into memory; the authors' form comes in float32.
 
@@ -183,7 +183,7 @@ def load(
 
 
 def _load_without_experts(folder: Path, cache: int) -> SphinxX:
-    from models.sphinx_x.offload import is_expert, offload
+    from models.sphinx_x.inference.offload import is_expert, offload
 
     if (folder / OFFICIAL).is_file() or (folder / "language_model").is_dir():
         raise ConfigError(f"model.expert_cache={cache}: {folder} holds every expert in pieces; riddle data convert joins them")

@@ -1,6 +1,6 @@
 """SPHINX-X, as the paper's figure reads: views -> mixture of visual experts -> projector -> splice -> language model.
 
-Not here: cutting pictures into views (``tiling``), text (``template``, ``tokenizer``), generation (``engine``) and training.
+Not here: cutting pictures into views (``tiling``), text (``template``, ``tokenizer``), generation (``inference``) and training.
 Views that are all padding are never encoded: a learned skip token stands in their place, so a prompt's visual length differs
 from picture to picture, and `encode` returns a list.
 """

@@ -1,6 +1,6 @@
 """SPHINX-X as a model of the harness: the only file that a configuration names.
 
-Not here: how the model is put together (``assembly``), and how replies are made (``engine``). Importing this file takes no
+Not here: how the model is put together (``assembly``), and how replies are made (``inference``). Importing this file takes no
 torch; building the class loads the weights. The fingerprint covers weights, tokenizer, template, variant, precision, attention,
 active and pruned experts, and for reduced precision the kind of device; batch sizes are not in it, because in float32 greedy
 replies do not depend on them, nor is where experts lie.
@@ -65,12 +65,13 @@ class SphinxXModel:
             variant: the member of the family that the weights must be; by default any.
             active_experts: experts a token is routed to; by default as trained.
             pruned_experts: which experts to take out (`models.sphinx_x.pruning.PrunedExperts`); by default none.
-            expert_cache: experts a layer keeps in memory while the others stay in their file (`models.sphinx_x.offload`), for
-                sparse models that do not fit; by default all are in memory. No answer depends on it.
-            tensor_parallel: processes that hold a share of the language model each (`models.sphinx_x.team`), on neighbouring GPUs
-                from ``device`` on, or on the CPU.
+            expert_cache: experts a layer keeps in memory while the others stay in their file
+                (`models.sphinx_x.inference.offload`), for sparse models that do not fit; by default all are in memory. No answer
+                depends on it.
+            tensor_parallel: processes that hold a share of the language model each (`models.sphinx_x.inference.team`), on
+                neighbouring GPUs from ``device`` on, or on the CPU.
             trace_routing: record which experts the tokens of each request went to: true or ``counts``, or ``tokens`` for the
-                choices of every token as well (`models.sphinx_x.routing`). No answer depends on it.
+                choices of every token as well (`models.sphinx_x.inference.routing`). No answer depends on it.
             max_batch: prompts decoded side by side.
             batch_tokens: positions in one batch.
             window: requests taken from the stream before batches are planned.
@@ -81,9 +82,9 @@ class SphinxXModel:
             ConfigError: there are no such weights, or a setting is out of range.
         """
         from models.sphinx_x.assembly import Computing
-        from models.sphinx_x.engine import EngineOptions
-        from models.sphinx_x.routing import TOKENS, TRACE
-        from models.sphinx_x.team import Order, asked
+        from models.sphinx_x.inference.engine import EngineOptions
+        from models.sphinx_x.inference.routing import TOKENS, TRACE
+        from models.sphinx_x.inference.team import Order, asked
 
         folder = weights_folder(weights)
         how = Computing.of(dtype, device, attention)

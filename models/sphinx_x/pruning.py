@@ -5,7 +5,7 @@ are left the router's softmax is what it would be with the removed ones at minus
 
 - ``random``: a draw for every layer, or one for all (``same``). The paper draws "randomly in each layer" and names no seed.
 - ``usage``, ``weight``: the experts that the fewest tokens chose, or with the least summed router weight, go; counted over the
-  traces of finished runs (``routing``).
+  traces of finished runs (``inference.routing``).
 - ``reconstruction``: of all subsets of n experts the one whose layer output is nearest to the full layer's on calibration prompts
   (Lu et al., Not All Experts are Equal, arXiv 2402.14800).
 - ``similarity``: experts are not dropped but merged: average-linkage clusters of their mean outputs on calibration prompts,
@@ -221,7 +221,7 @@ def calibration(model: SphinxX, tokenizer: Tokenizer, wanted: PrunedExperts) -> 
     Raises:
         ConfigError: the runs hold no prompts.
     """
-    from models.sphinx_x.pictures import Pictures
+    from models.sphinx_x.inference.pictures import Pictures
 
     seen: list[list[Tensor]] = [[] for _ in _mixtures(model)]
     hooks = [

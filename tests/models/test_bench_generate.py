@@ -9,14 +9,16 @@ import pytest
 import torch
 
 from harness.errors import ConfigError
-from models.sphinx_x import bench, bench_contest, bench_meter, checkpoint
-from models.sphinx_x.bench import bench_generate
-from models.sphinx_x.bench_contest import with_room
-from models.sphinx_x.bench_meter import Meter, percentile
-from models.sphinx_x.bench_peer import Transformers
-from models.sphinx_x.engine import Engine, EngineOptions
-from models.sphinx_x.noise import noise_model
-from models.sphinx_x.traffic import Traffic, padded_traffic, position_bytes, step_weight_bytes
+from models.sphinx_x import checkpoint
+from models.sphinx_x.bench import contest, generate
+from models.sphinx_x.bench import meter as meter_module
+from models.sphinx_x.bench.contest import with_room
+from models.sphinx_x.bench.generate import bench_generate
+from models.sphinx_x.bench.meter import Meter, percentile
+from models.sphinx_x.bench.noise import noise_model
+from models.sphinx_x.bench.peer import Transformers
+from models.sphinx_x.inference.engine import Engine, EngineOptions
+from models.sphinx_x.inference.traffic import Traffic, padded_traffic, position_bytes, step_weight_bytes
 from models.sphinx_x.variants import MICRO, MICRO_MOE
 from tests.models.specimens import mixed_requests, specimen
 
@@ -37,7 +39,7 @@ def test_the_bench_compares_equal_replies(tmp_path: Path) -> None:
 
 
 def test_random_weights_are_held_to_one_length_and_their_steps_to_the_bandwidth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bench_meter.COPY_BYTES, "cpu", 2**16)
+    monkeypatch.setitem(meter_module.COPY_BYTES, "cpu", 2**16)
     options = {"tasks": ("pope",), "new_tokens": 6, "batches": [2, 4], "singles": 3, "max_batch": 4}
     found = bench_generate(4, rounds=1, model="micro", device="cpu", dtype="float32", **options)  # type: ignore[arg-type]
     rows = {row["name"]: row for row in found}
@@ -60,8 +62,8 @@ def test_memory_that_runs_out_takes_a_way_of_asking_out_of_the_comparison(monkey
         return replies(self, prompts, size)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Transformers, "replies", starved)
-    monkeypatch.setattr(bench_contest, "FIRST_TOKENS", 1)
-    monkeypatch.setitem(bench_meter.COPY_BYTES, "cpu", 2**16)
+    monkeypatch.setattr(contest, "FIRST_TOKENS", 1)
+    monkeypatch.setitem(meter_module.COPY_BYTES, "cpu", 2**16)
     found = bench_generate(2, rounds=1, model="micro", tasks=("pope",), new_tokens=2, batches=[2, 4])
     rows = {row["name"]: row for row in found}
     assert rows["generate, batch 4"]["note"] == "out of memory" and "steps of generate, batch 4" not in rows
@@ -115,7 +117,7 @@ def test_on_a_gpu_the_clock_waits_for_the_work_and_memory_is_what_was_allocated(
     (result, seconds), peak = (meter := Meter(torch.device("cuda"))).peaked(lambda: meter.timed(lambda: seen.append("work")))
     assert seen == ["reset_peak_memory_stats", "synchronize", "work", "synchronize"]
     assert result is None and seconds >= 0 and peak == 3.0 and meter.clock == ""
-    options = bench._engine_options(meter, (16, 128), None, None)
+    options = generate._engine_options(meter, (16, 128), None, None)
     assert (options.max_batch, options.batch_tokens, options.threads) == (128, 128 * 2048, 2)
-    options = bench._engine_options(meter, (16, 128), 32, 999)
+    options = generate._engine_options(meter, (16, 128), 32, 999)
     assert (options.max_batch, options.batch_tokens) == (32, 999)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.sphinx_x.bench_views import bench_views
+from models.sphinx_x.bench.views import bench_views
 
 
 def test_wide_pictures_in_a_corner_leave_tiles_empty_and_centred_ones_only_from_three_to_one() -> None:

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from harness.errors import ConfigError
 from harness.types import FileSource, FramePlan, Generation, Image, Request, Response, Text, Video
-from models.sphinx_x.engine import Engine, EngineOptions
+from models.sphinx_x.inference.engine import Engine, EngineOptions
+from models.sphinx_x.inference.replies import sample
+from models.sphinx_x.inference.schedule import Prompt, Waiting, common_prefix, group_of, windows
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.replies import sample
-from models.sphinx_x.schedule import Prompt, Waiting, common_prefix, group_of, windows
 from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tiling import views_of_prompt
 from models.sphinx_x.tokenizer import Tokenizer
@@ -116,7 +116,7 @@ def test_close_calls_are_decided_by_the_request_on_its_own(built: Specimen, monk
     decided: list[int] = []
     alone = Engine._alone
     monkeypatch.setattr(Engine, "_alone", lambda engine, reply: decided.append(alone(engine, reply)) or decided[-1])
-    monkeypatch.setattr("models.sphinx_x.replies.CLOSE", math.inf)
+    monkeypatch.setattr("models.sphinx_x.inference.replies.CLOSE", math.inf)
     assert answers(built, requests) == plain
     assert len(decided) == sum(response.completion_tokens or 0 for response in plain.values())
 
@@ -169,7 +169,7 @@ def test_each_group_of_pictures_is_encoded_once_even_across_windows(dense: Speci
 
 
 def test_experts_see_every_token_once_and_no_padding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.sphinx_x.replies.CLOSE", 0.0)  # no second look at close calls
+    monkeypatch.setattr("models.sphinx_x.inference.replies.CLOSE", 0.0)  # no second look at close calls
     built = sparse_specimen()
     model, _ = built
     seen: list[int] = []

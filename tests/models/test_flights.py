@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from harness.types import Request
-from models.sphinx_x import flights
-from models.sphinx_x.decoder import Decoder
-from models.sphinx_x.engine import Engine, EngineOptions
-from models.sphinx_x.flights import MOST, room
+from models.sphinx_x.inference import flights
+from models.sphinx_x.inference.decoder import Decoder
+from models.sphinx_x.inference.engine import Engine, EngineOptions
+from models.sphinx_x.inference.flights import MOST, room
+from models.sphinx_x.inference.ragged import Pool
+from models.sphinx_x.inference.rows import Rows
+from models.sphinx_x.inference.traffic import Traffic
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.ragged import Pool
-from models.sphinx_x.rows import Rows
 from models.sphinx_x.tokenizer import Tokenizer
-from models.sphinx_x.traffic import Traffic
 from tests.models.specimens import mixed_requests, sparse_specimen, specimen
 
 CPU = torch.device("cpu")

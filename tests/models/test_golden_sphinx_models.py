@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from models.sphinx_x.decoder import Decoder
+from models.sphinx_x.inference.decoder import Decoder
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.official.convert import load_official
 from models.sphinx_x.official.names import ENCODER_NAMES

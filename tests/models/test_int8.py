@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from harness.errors import ConfigError
-from models.sphinx_x.engine import Engine, EngineOptions
-from models.sphinx_x.int8 import Int8Linear, quantise
+from models.sphinx_x.inference.engine import Engine, EngineOptions
+from models.sphinx_x.inference.int8 import Int8Linear, quantise
 from tests.models.specimens import mixed_requests, sparse_specimen, specimen
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.types import Request
-from models.sphinx_x import engine as engine_module
-from models.sphinx_x.decoder import Decoder
-from models.sphinx_x.engine import Engine, EngineOptions
-from models.sphinx_x.kept import Kept
+from models.sphinx_x.inference import engine as engine_module
+from models.sphinx_x.inference.decoder import Decoder
+from models.sphinx_x.inference.engine import Engine, EngineOptions
+from models.sphinx_x.inference.kept import Kept
+from models.sphinx_x.inference.ragged import alike, runs
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.ragged import alike, runs
 from models.sphinx_x.tokenizer import Tokenizer
 from tests.models.specimens import mixed_requests, sparse_specimen, specimen
 
@@ -95,7 +95,7 @@ def test_pictures_that_come_back_are_neither_opened_nor_encoded_nor_read_again(m
     assert sum(read) > 0
     read.clear()
     monkeypatch.setattr(model, "encode", lambda views: pytest.fail("encoded again") if views else [])
-    monkeypatch.setattr("models.sphinx_x.replies.CLOSE", 0.0)  # no second look at close calls
+    monkeypatch.setattr("models.sphinx_x.inference.replies.CLOSE", 0.0)  # no second look at close calls
     again = answered(engine, requests)
     assert read == []
     assert sum(first[key] == again[key] for key in first) >= len(first) - 1

@@ -9,11 +9,11 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.local import compute_exactly
-from models.sphinx_x import decoder, replies
-from models.sphinx_x.attention import attend_causally, repeats_heads
-from models.sphinx_x.decoder import Decoder
-from models.sphinx_x.engine import Engine, EngineOptions
-from models.sphinx_x.kept import memory_for
+from models.sphinx_x.inference import decoder, replies
+from models.sphinx_x.inference.attention import attend_causally, repeats_heads
+from models.sphinx_x.inference.decoder import Decoder
+from models.sphinx_x.inference.engine import Engine, EngineOptions
+from models.sphinx_x.inference.kept import memory_for
 from tests.models.specimens import mixed_requests, specimen
 
 

@@ -41,7 +41,7 @@ def test_importing_the_plugin_takes_no_torch() -> None:
 
 
 def test_a_saved_model_answers_as_the_one_in_memory(folder: Path) -> None:
-    from models.sphinx_x.engine import Engine
+    from models.sphinx_x.inference.engine import Engine
 
     requests = mixed_requests(20)
     loaded = {r.key: r.text for r in SphinxXModel(str(folder)).generate(requests)}

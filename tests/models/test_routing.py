@@ -14,7 +14,7 @@ from harness.errors import ConfigError, RunStopped
 from harness.traces import packed, unpacked
 from harness.types import Response
 from models.sphinx_x import checkpoint, pruning
-from models.sphinx_x.engine import Engine, EngineOptions
+from models.sphinx_x.inference.engine import Engine, EngineOptions
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.plugin import SphinxXModel
 from models.sphinx_x.pruning import PrunedExperts, prune

@@ -18,7 +18,7 @@ from torch.distributed import HashStore, ProcessGroupGloo
 from harness.errors import ConfigError, RunStopped
 from harness.types import Request
 from models.sphinx_x import checkpoint
-from models.sphinx_x.cut import Share
+from models.sphinx_x.inference.cut import Share
 from models.sphinx_x.plugin import SphinxXModel, weights_folder
 from models.sphinx_x.sources import parts
 from models.sphinx_x.variants import MICRO, MICRO_MOE, Variant

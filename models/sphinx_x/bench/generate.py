@@ -23,10 +23,10 @@ from harness.config import MiniConfig, PathsConfig
 from harness.plan import Settings, Source, plan
 from harness.types import Request
 from models.sphinx_x.assembly import Assembled, Computing, Dtype
-from models.sphinx_x.bench_contest import Contest, with_room
-from models.sphinx_x.bench_meter import Meter
-from models.sphinx_x.engine import EngineOptions
-from models.sphinx_x.noise import noise_model
+from models.sphinx_x.bench.contest import Contest, with_room
+from models.sphinx_x.bench.meter import Meter
+from models.sphinx_x.bench.noise import noise_model
+from models.sphinx_x.inference.engine import EngineOptions
 from models.sphinx_x.plugin import SHIPPED, weights_folder
 from models.sphinx_x.variants import VARIANTS
 

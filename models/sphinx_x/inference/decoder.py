@@ -21,11 +21,11 @@ from torch import Tensor
 from torch.nn.functional import linear, rms_norm
 from transformers import PreTrainedModel
 
-from models.sphinx_x.attention import attend_both, attend_causally, repeats_heads
-from models.sphinx_x.layers import DecoderLayer
-from models.sphinx_x.ragged import Pool, Ragged, alike, runs
-from models.sphinx_x.rows import Part, Prefixes, Rows
-from models.sphinx_x.traffic import Traffic
+from models.sphinx_x.inference.attention import attend_both, attend_causally, repeats_heads
+from models.sphinx_x.inference.layers import DecoderLayer
+from models.sphinx_x.inference.ragged import Pool, Ragged, alike, runs
+from models.sphinx_x.inference.rows import Part, Prefixes, Rows
+from models.sphinx_x.inference.traffic import Traffic
 
 Attend = Callable[[int, Tensor | None, Tensor], Tensor | None]
 """(layer, queries [N, H, D], keys and values [N, 2, K, D]) -> [N, H * D]; queries and keys are rotated.

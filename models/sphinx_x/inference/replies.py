@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.types import FinishReason
 from models.drawing import sample
-from models.sphinx_x.schedule import Prompt
+from models.sphinx_x.inference.schedule import Prompt
 from models.sphinx_x.template import STOP
 from models.sphinx_x.tokenizer import Tokenizer
 

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 
 from harness.types import Failure, Request, Text
-from models.sphinx_x.schedule import Prompt, group_of
+from models.sphinx_x.inference.schedule import Prompt, group_of
 from models.sphinx_x.template import STOP, answer_piece, open_prompt
 from models.sphinx_x.tokenizer import Tokenizer
 

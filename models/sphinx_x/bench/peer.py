@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from harness.types import Request, Text
+from models.sphinx_x.inference.pictures import Pictures, views_together
+from models.sphinx_x.inference.schedule import group_of
+from models.sphinx_x.inference.traffic import Traffic, padded_traffic, position_bytes
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.pictures import Pictures, views_together
-from models.sphinx_x.schedule import group_of
 from models.sphinx_x.template import cut_reply
 from models.sphinx_x.tokenizer import Tokenizer
-from models.sphinx_x.traffic import Traffic, padded_traffic, position_bytes
 
 Prompts = Sequence[tuple[Request, Tensor]]
 """Requests, each with the embeddings of its prompt, [positions, width]."""

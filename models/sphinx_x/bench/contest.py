@@ -19,15 +19,15 @@ import torch
 
 from harness.types import Request
 from models.sphinx_x.assembly import Assembled, Computing
-from models.sphinx_x.bench_meter import Meter, percentile
-from models.sphinx_x.bench_peer import Prompts, Transformers
-from models.sphinx_x.decoder import Decoder
-from models.sphinx_x.engine import Engine, EngineOptions
+from models.sphinx_x.bench.meter import Meter, percentile
+from models.sphinx_x.bench.peer import Prompts, Transformers
+from models.sphinx_x.inference.decoder import Decoder
+from models.sphinx_x.inference.engine import Engine, EngineOptions
+from models.sphinx_x.inference.replies import lead_of
+from models.sphinx_x.inference.schedule import group_of
+from models.sphinx_x.inference.traffic import Traffic, step_weight_bytes
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.replies import lead_of
-from models.sphinx_x.schedule import group_of
 from models.sphinx_x.tokenizer import Tokenizer
-from models.sphinx_x.traffic import Traffic, step_weight_bytes
 
 AIMS = {"cpu": (5.0, 1.15), "cuda": (10.0, 1.5)}
 """How many times as fast as one by one, and as the best static batch, the engine is to be."""

@@ -19,9 +19,9 @@ from harness.engine.ahead import ahead
 from harness.errors import MediaError
 from harness.types import Failure, Image, Request, Video
 from models.sphinx_x.geometry import positions
-from models.sphinx_x.kept import Kept, memory_for
+from models.sphinx_x.inference.kept import Kept, memory_for
+from models.sphinx_x.inference.schedule import group_of, windows
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.schedule import group_of, windows
 from models.sphinx_x.tiling import Views, view_numbers, views_of_prompt
 from models.sphinx_x.variants import Variant
 

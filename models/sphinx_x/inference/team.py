@@ -30,8 +30,8 @@ from harness.errors import ConfigError, RunStopped
 from harness.types import Request, Response
 from models.sphinx_x import pruning
 from models.sphinx_x.assembly import Assembled, Computing
-from models.sphinx_x.cut import ALONE, Share
-from models.sphinx_x.engine import Engine, EngineOptions
+from models.sphinx_x.inference.cut import ALONE, Share
+from models.sphinx_x.inference.engine import Engine, EngineOptions
 
 Verb = Literal["generate", "loglikelihood"]
 

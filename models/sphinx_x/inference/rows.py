@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.sphinx_x.ragged import Pool, Ragged
+from models.sphinx_x.inference.ragged import Pool, Ragged
 
 ROOM = 32
 """Own columns for replies at first; doubled whenever they are full, since most replies end early."""

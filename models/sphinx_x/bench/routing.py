@@ -15,11 +15,11 @@ import torch
 
 from harness.types import Request
 from models.sphinx_x import checkpoint
-from models.sphinx_x.bench import TASKS, mini_requests
-from models.sphinx_x.bench_meter import Meter
-from models.sphinx_x.engine import Engine, EngineOptions
+from models.sphinx_x.bench.generate import TASKS, mini_requests
+from models.sphinx_x.bench.meter import Meter
+from models.sphinx_x.inference.engine import Engine, EngineOptions
+from models.sphinx_x.inference.routing import Detail
 from models.sphinx_x.plugin import weights_folder
-from models.sphinx_x.routing import Detail
 
 AIM = 0.10
 """Share of the time without traces that counting may add."""

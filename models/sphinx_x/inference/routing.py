@@ -27,9 +27,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from harness.traces import packed
-from models.sphinx_x.decoder import Decoder
-from models.sphinx_x.kept import Kept
-from models.sphinx_x.rows import Prefixes, Rows
+from models.sphinx_x.inference.decoder import Decoder
+from models.sphinx_x.inference.kept import Kept
+from models.sphinx_x.inference.rows import Prefixes, Rows
 
 TRACE, TOKENS = "routing", "routing_tokens"
 

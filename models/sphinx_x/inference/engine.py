@@ -23,19 +23,19 @@ from torch import Tensor
 
 from harness.errors import ConfigError
 from harness.types import Failure, Request, Response
-from models.sphinx_x.cut import ALONE, Share
-from models.sphinx_x.decoder import Decoder
-from models.sphinx_x.flights import Flight, room
-from models.sphinx_x.kept import Kept, memory_for
+from models.sphinx_x.inference.cut import ALONE, Share
+from models.sphinx_x.inference.decoder import Decoder
+from models.sphinx_x.inference.flights import Flight, room
+from models.sphinx_x.inference.kept import Kept, memory_for
+from models.sphinx_x.inference.pictures import Pictures, Visual, views_together
+from models.sphinx_x.inference.prompts import Prompts
+from models.sphinx_x.inference.replies import Replies, Reply, close_calls
+from models.sphinx_x.inference.routing import Asked, Detail, Tracer, TracingDecoder
+from models.sphinx_x.inference.rows import Prefixes, Rows
+from models.sphinx_x.inference.schedule import Group, Prompt, Waiting, group_of
+from models.sphinx_x.inference.traffic import Traffic
 from models.sphinx_x.model import SphinxX
-from models.sphinx_x.pictures import Pictures, Visual, views_together
-from models.sphinx_x.prompts import Prompts
-from models.sphinx_x.replies import Replies, Reply, close_calls
-from models.sphinx_x.routing import Asked, Detail, Tracer, TracingDecoder
-from models.sphinx_x.rows import Prefixes, Rows
-from models.sphinx_x.schedule import Group, Prompt, Waiting, group_of
 from models.sphinx_x.tokenizer import Tokenizer
-from models.sphinx_x.traffic import Traffic
 
 PREFIX_BYTES = 256 * 2**20
 """Memory that the keys and values of pictures may take on a CPU (`kept.memory_for`)."""

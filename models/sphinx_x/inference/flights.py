@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from models.sphinx_x.replies import Reply
-from models.sphinx_x.rows import Rows
+from models.sphinx_x.inference.replies import Reply
+from models.sphinx_x.inference.rows import Rows
 
 MOST = 3
 """Flights in the air. Where replies have 2, 4, 8 or 64 tokens, 64 at a time, two save a third of the steps and three half."""

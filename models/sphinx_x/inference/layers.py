@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear, rms_norm, silu
 
-from models.sphinx_x.int8 import scaled_linear
+from models.sphinx_x.inference.int8 import scaled_linear
 
 
 @dataclass(frozen=True, slots=True)
