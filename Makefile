@@ -54,7 +54,7 @@ studies: $(VENV)/.riddle-demo
 	$(BIN)/riddle eval -m model=nano_moe model.active_experts=1,2,3,4,5,6,7,8 task=[$(STUDY_TASKS)] $(STUDY_DATA)
 	$(BIN)/riddle eval model=nano_moe model.trace_routing=tokens task=[$(STUDY_TASKS)] $(STUDY_DATA)
 	$(BIN)/riddle eval -m model=nano_moe model.pruned_experts.keep=1,2,3,4,5,6,7 model.pruned_experts.seed=0,1,2 task=[mme,mathvista] $(STUDY_DATA)
-	calibration=$$(dirname $$(dirname study_runs/nano_moe/mmbench_en@mini*n$(STUDIED)/*/traces/routing.parquet)) && \
+	calibration=$$(ls -td study_runs/nano_moe/mmbench_en@mini*/*/traces | head -n 1 | xargs dirname) && \
 	$(BIN)/riddle eval -m model=nano_moe model.pruned_experts.keep=4 model.pruned_experts.by=usage,weight,reconstruction,similarity \
 	  "model.pruned_experts.runs=[$$calibration]" task=[mme,mathvista] $(STUDY_DATA)
 	$(BIN)/riddle study experts
