@@ -17,7 +17,8 @@ def test_unknown_and_missing_arguments_are_named_together():
     spec = {"_target_": "models.sphinx_x.plugin.SphinxXModel", "wieghts": "nano", "device": "cpu"}
     assert list(target_problems(spec, (), "model")) == [
         "model.wieghts: unknown setting (did you mean 'weights'?); known: weights, name, dtype, device, attention, variant, "
-        "active_experts, pruned_experts, expert_cache, tensor_parallel, trace_routing, max_batch, batch_tokens, window, threads, long_prompts",
+        "active_experts, pruned_experts, expert_cache, tensor_parallel, trace_routing, max_batch, "
+        "batch_tokens, window, threads, long_prompts",
         "model.weights: missing",
     ]
 
