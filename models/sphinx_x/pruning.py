@@ -36,6 +36,7 @@ from harness.schema import read
 from harness.traces import traces_path
 from models.seeding import unit_of
 from models.sphinx_x.anatomy import expert_parameters
+from models.sphinx_x.inference.prompts import question
 from models.sphinx_x.model import SphinxX
 from models.sphinx_x.tokenizer import Tokenizer
 
@@ -230,8 +231,7 @@ def calibration(model: SphinxX, tokenizer: Tokenizer, wanted: PrunedExperts) -> 
     ]
     pictures = Pictures(model, threads=0, batch=1)
     for request in stored_requests(wanted.runs, wanted.samples):
-        text = "\n".join(part.text for part in request.parts if hasattr(part, "text"))
-        sequence = model.splice(pictures.alone(request), tokenizer.encode_prompt(text))
+        sequence = model.splice(pictures.alone(request), tokenizer.encode_prompt(question(request)))
         model(sequence[None], use_cache=False, logits_to_keep=1)
     for hook in hooks:
         hook.remove()

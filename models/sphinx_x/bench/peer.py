@@ -11,8 +11,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from harness.types import Request, Text
+from harness.types import Request
 from models.sphinx_x.inference.pictures import Pictures, views_together
+from models.sphinx_x.inference.prompts import question
 from models.sphinx_x.inference.schedule import group_of
 from models.sphinx_x.inference.traffic import Traffic, padded_traffic, position_bytes
 from models.sphinx_x.model import SphinxX
@@ -49,7 +50,7 @@ class Transformers:
 
     def ids(self, request: Request) -> list[int]:
         """The text of a prompt."""
-        return self._tokenizer.encode_prompt("\n".join(part.text for part in request.parts if isinstance(part, Text)))
+        return self._tokenizer.encode_prompt(question(request))
 
     def one_by_one(self, requests: Sequence[Request]) -> dict[str, str]:
         """Replies by key: each request is opened, encoded and answered before the next."""

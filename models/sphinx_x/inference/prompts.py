@@ -26,7 +26,7 @@ class Prompts:
 
     def asked(self, request: Request) -> list[int]:
         """Ids of the start token and the text of a request that wants a reply."""
-        return self.tokenizer.encode_prompt(_question(request))
+        return self.tokenizer.encode_prompt(question(request))
 
     def of_reply(self, request: Request, visual: int) -> list[Prompt] | Failure:
         """The one prompt of a request that wants a reply; its pictures take ``visual`` positions."""
@@ -39,7 +39,7 @@ class Prompts:
         """A prompt for each choice, with the choice as its reply."""
         if not request.choices:
             return Failure(kind="model", message=f"sample {request.sample_id}: has no choices to weigh")
-        opened, asked = open_prompt(_question(request)), self.asked(request)
+        opened, asked = open_prompt(question(request)), self.asked(request)
         prompts: list[Prompt] = []
         for choice in request.choices:
             said = answer_piece(choice).removesuffix(STOP)
@@ -66,6 +66,6 @@ class Prompts:
         return [Prompt(request, tuple(ids), group_of(request), visual, room, tail)]
 
 
-def _question(request: Request) -> str:
+def question(request: Request) -> str:
     """All text parts, a line each; pictures always stand before them, as in training."""
     return "\n".join(part.text for part in request.parts if isinstance(part, Text))
